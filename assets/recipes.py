@@ -1,0 +1,144 @@
+"""What every asset is made of: its inputs, its config, its code version. The graph is stated here and nowhere else.
+
+Each stage contributes the recipes of its assets (`assets/<stage>/recipe.py`); Dagster's dependencies, the lake's records
+and the question "what is stale?" all derive from them. How an asset is made belongs to its stage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from assets.datasets.catalog import DatasetEntry
+from assets.lake import Address, Lake
+from assets.settings import Settings
+
+Scope = Literal["dataset", "cell", "method", "all"]
+"""`dataset`: one partition a dataset; `cell`: dataset x base model x variant x seed; `method`: dataset x base model x
+method; `all`: one partition."""
+
+STAGES = ("datasets", "motivations", "embeddings", "training", "evaluation")
+"""The groups, in the order in which data flows."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a recipe may look at beside the lake."""
+
+    settings: Settings
+    entry: DatasetEntry | None
+    """None for assets of scope `all`."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody wants made."""
+
+    dataset: str
+    base_models: tuple[str, ...] = ("lightgcn",)
+    methods: tuple[str, ...] = ("base", "lmmrec")
+    seeds: tuple[int, ...] = (2023,)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One asset."""
+
+    asset: str
+    group: str
+    scope: Scope
+    code_version: str
+    """Raised by hand when the same inputs and config would give other content."""
+    upstream: tuple[str, ...]
+    """Names of the assets that this one reads: Dagster's dependencies."""
+    inputs: Callable[[Lake, Address], Sequence[Address]]
+    """The partitions that one partition of this asset reads."""
+    config: Callable[[Address, Situation], Mapping[str, Any]]
+    """What beside the inputs decides the content; plain JSON."""
+    method: str | None = None
+    """The method whose cells this asset holds (scope `cell`)."""
+    variants: tuple[str, ...] = ("full",)
+    """The variants of that method which a run makes unless told otherwise (scope `cell`)."""
+    needs_text: bool = field(default=False)
+    """True where a dataset without texts cannot have this asset."""
+
+    def cells(self, request: Request) -> list[Address]:
+        """The partitions of this asset that `request` asks for."""
+        if self.scope == "all":
+            return [Address(self.asset)]
+        if self.scope == "dataset":
+            return [Address(self.asset, request.dataset)]
+        if self.scope == "method":
+            return [
+                Address(self.asset, request.dataset, base_model, method)
+                for base_model in request.base_models
+                for method in request.methods
+            ]
+        if self.method not in request.methods:
+            return []
+        return [
+            Address(self.asset, request.dataset, base_model, variant=variant, seed=seed)
+            for base_model in request.base_models
+            for variant in self.variants
+            for seed in request.seeds
+        ]
+
+
+def same_dataset(*assets: str) -> Callable[[Lake, Address], list[Address]]:
+    """Inputs: the partitions of `assets` for the same dataset."""
+    return lambda lake, address: [Address(asset, address.dataset) for asset in assets]
+
+
+def recipes() -> dict[str, Recipe]:
+    """All recipes by asset name, upstream before downstream."""
+    from assets.datasets.recipe import RECIPES as DATASETS
+    from assets.embeddings.recipe import RECIPES as EMBEDDINGS
+    from assets.evaluation.recipe import RECIPES as EVALUATION
+    from assets.motivations.recipe import RECIPES as MOTIVATIONS
+    from assets.training.recipe import RECIPES as TRAINING
+
+    found: Iterable[Recipe] = (*DATASETS, *MOTIVATIONS, *EMBEDDINGS, *TRAINING, *EVALUATION)
+    return {recipe.asset: recipe for recipe in found}
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` as it comes back from a record."""
+    loaded: dict[str, Any] = json.loads(json.dumps(dict(config), sort_keys=True, default=str))
+    return loaded
+
+
+def input_digests(lake: Lake, recipe: Recipe, address: Address) -> dict[str, str]:
+    """Digests of the inputs as they are in the lake now.
+
+    Raises:
+        LmmrecError: an input is missing.
+    """
+    digests = {}
+    for source in recipe.inputs(lake, address):
+        lake.read(source)
+        digest = lake.digest(source)
+        assert digest is not None
+        digests[str(source)] = digest
+    return digests
+
+
+def stale_reason(lake: Lake, recipe: Recipe, address: Address, situation: Situation) -> str | None:
+    """Why a partition has to be made (again), or None where it is up to date."""
+    record = lake.record(address)
+    if record is None:
+        return "not there yet" if not lake.path(address).exists() else "a file is gone or damaged"
+    if record.code_version != recipe.code_version:
+        return f"made by code version {record.code_version}, now {recipe.code_version}"
+    config = plain(recipe.config(address, situation))
+    changed = sorted(key for key in config.keys() | record.config.keys() if config.get(key) != record.config.get(key))
+    if changed:
+        return f"config changed: {', '.join(changed)}"
+    digests = {str(source): lake.digest(source) for source in recipe.inputs(lake, address)}
+    moved = sorted(
+        name for name in digests.keys() | record.inputs.keys() if digests.get(name) != record.inputs.get(name)
+    )
+    if moved:
+        return f"input changed: {', '.join(moved)}"
+    return None

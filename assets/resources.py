@@ -1,0 +1,202 @@
+"""What every Dagster asset is handed: the installation, and one way to make a partition of the lake.
+
+The only plumbing between Dagster and the lake: an asset names its address and the work, this module looks up the recipe,
+records inputs and config, reports progress, turns errors into one clear sentence and figures into metadata.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.datasets.catalog import DatasetEntry, find_dataset
+from assets.lake import Address, Draft, Lake, Record
+from assets.recipes import Recipe, Situation, input_digests, recipes, stale_reason
+from assets.settings import ChatKind, DeviceKind, EncoderKind, Settings, home_directory
+from models.errors import LmmrecError
+from models.progress import LogLines, has_reporter, reporting_to
+
+OWNERS = ["team:recommendations"]
+
+Inputs = Mapping[str, Path]
+"""Asset name -> folder of the partition that is read. Where several partitions of one asset are read, use their address."""
+
+
+class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Settings of this installation as they appear in the launchpad; `assets.settings.Settings` documents each.
+
+    A test holds the fields against those of `Settings`. The API key is not among them: it is read from OPENAI_API_KEY.
+    """
+
+    chat: ChatKind = "extractive"
+    chat_model: str = "gpt-4o-mini"
+    openai_base_url: str | None = None
+    chat_concurrency: int = 16
+    chat_budget_usd: float | None = None
+    encoder: EncoderKind = "minilm"
+    encoder_model: str | None = None
+    device: DeviceKind = "auto"
+    threads: int | None = None
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(home_directory())
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(**{name: getattr(self, name) for name in Settings.model_fields})
+
+    def entry(self, dataset: str) -> DatasetEntry:
+        return find_dataset(home_directory(), dataset)
+
+    def situation(self, address: Address) -> Situation:
+        return Situation(self.settings, self.entry(address.dataset) if address.dataset else None)
+
+
+def asset_arguments(name: str) -> dict[str, Any]:
+    """Arguments of `@dg.asset` that follow from the recipe: name, group, dependencies, code version, owners."""
+    recipe = recipes()[name]
+    return {
+        "name": name,
+        "group_name": recipe.group,
+        "deps": list(recipe.upstream),
+        "code_version": recipe.code_version,
+        "owners": OWNERS,
+    }
+
+
+def table_schema(**columns: tuple[str, str]) -> dict[str, Any]:
+    """Definition metadata `dagster/column_schema` from name -> (type, description)."""
+    schema = dg.TableSchema([dg.TableColumn(name, kind, description) for name, (kind, description) in columns.items()])
+    return {"dagster/column_schema": schema}
+
+
+def materialize(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    address: Address,
+    work: Callable[[Draft, Inputs], None],
+) -> dg.MaterializeResult[None]:
+    """Make one partition whole and report it."""
+    with clear_failures(), _progress_in_log(context):
+        record = _make(context.run_id, installation, address, work)
+    return dg.MaterializeResult(
+        metadata=to_metadata({**record.metadata, "duration_s": round(record.duration_s, 3), "path": str(address)}),
+        data_version=dg.DataVersion(record.digest),
+    )
+
+
+def materialize_cells(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    addresses: Sequence[Address],
+    work: Callable[[Address, Draft, Inputs], None],
+    *,
+    force: bool = False,
+) -> dg.MaterializeResult[None]:
+    """Make several cells of one asset; cells that are up to date are reused unless `force`."""
+    started, rows, extra, digests = time.monotonic(), [], {}, []
+    with clear_failures(), _progress_in_log(context):
+        for address in addresses:
+            recipe, situation = recipes()[address.asset], installation.situation(address)
+            reuse = not force and stale_reason(installation.lake, recipe, address, situation) is None
+            if reuse:
+                record = installation.lake.record(address)
+                assert record is not None
+            else:
+                record = _make(
+                    context.run_id, installation, address, lambda draft, inputs, cell=address: work(cell, draft, inputs)
+                )
+            figures = {key: value for key, value in record.metadata.items() if isinstance(value, (int, float, str))}
+            extra = {key: value for key, value in record.metadata.items() if key not in figures or key.endswith("_md")}
+            rows.append(
+                {"variant": address.variant or "", "seed": address.seed or 0, "reused": reuse}
+                | {key: value for key, value in figures.items() if not key.endswith("_md")}
+            )
+            digests.append(record.digest)
+    metadata = {
+        **extra,
+        "cells": rows,
+        "cells_made": sum(not row["reused"] for row in rows),
+        "duration_s": round(time.monotonic() - started, 3),
+    }
+    return dg.MaterializeResult(
+        metadata=to_metadata(metadata), data_version=dg.DataVersion("-".join(d[:16] for d in digests))
+    )
+
+
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """What the user can mend fails the step with its one sentence and is not retried."""
+    try:
+        yield
+    except LmmrecError as error:
+        raise dg.Failure(description=str(error), allow_retries=False) from None
+
+
+def to_metadata(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain figures as Dagster metadata: `*_md` is Markdown, a list of flat dicts a table, the rest by its type."""
+    metadata: dict[str, Any] = {}
+    for key, value in figures.items():
+        if key.endswith("_md"):
+            metadata[key.removesuffix("_md")] = dg.MetadataValue.md(str(value))
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            columns = list(dict.fromkeys(name for row in value for name in row))
+            records = [dg.TableRecord({name: _scalar(row.get(name)) for name in columns}) for row in value]
+            schema = dg.TableSchema([dg.TableColumn(name, _column_type(value, name)) for name in columns])
+            metadata[key] = dg.MetadataValue.table(records, schema=schema)
+        elif isinstance(value, (list, dict)):
+            metadata[key] = dg.MetadataValue.json(value)
+        elif value is not None:
+            metadata[key] = value
+    return metadata
+
+
+def _scalar(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
+
+
+def _column_type(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    kinds = {type(row[name]) for row in rows if row.get(name) is not None}
+    if kinds <= {bool} and kinds:
+        return "bool"
+    if kinds <= {int} and kinds:
+        return "int"
+    return "float" if kinds and kinds <= {int, float} else "string"
+
+
+def _make(run_id: str, installation: Installation, address: Address, work: Callable[[Draft, Inputs], None]) -> Record:
+    lake, recipe = installation.lake, recipes()[address.asset]
+    inputs = _folders(lake, recipe, address)
+    config = recipe.config(address, installation.situation(address))
+    with lake.write(
+        address,
+        code_version=recipe.code_version,
+        config=config,
+        inputs=input_digests(lake, recipe, address),
+        run_id=run_id,
+    ) as draft:
+        work(draft, inputs)
+    record = lake.record(address)
+    assert record is not None
+    return record
+
+
+def _folders(lake: Lake, recipe: Recipe, address: Address) -> dict[str, Path]:
+    sources = list(recipe.inputs(lake, address))
+    counts = {source.asset: sum(other.asset == source.asset for other in sources) for source in sources}
+    return {source.asset if counts[source.asset] == 1 else str(source): lake.read(source) for source in sources}
+
+
+@contextmanager
+def _progress_in_log(context: dg.AssetExecutionContext) -> Iterator[None]:
+    if has_reporter():
+        yield
+        return
+    with reporting_to(LogLines(context.log.info)):
+        yield

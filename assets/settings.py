@@ -1,0 +1,76 @@
+"""Settings of one installation, read from the environment (design: "Command line").
+
+What a *model* is lives in its own config beside the model; what a *dataset* is lives in the catalogue. Here is only where
+things are written and which services are called. The API key is read at the moment of the call and never kept here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from models.errors import LmmrecError
+
+ChatKind = Literal["extractive", "openai"]
+EncoderKind = Literal["minilm", "openai", "lsa"]
+DeviceKind = Literal["auto", "cpu", "cuda"]
+
+
+class Settings(BaseModel):
+    """One field per environment variable; the variable is `LMMREC_` and the field's name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chat: ChatKind = "extractive"
+    """Who writes motivations: `extractive` (no LLM, from the reviews themselves) or `openai` (any compatible endpoint)."""
+    chat_model: str = "gpt-4o-mini"
+    """Model name sent to the endpoint; the paper's is gpt-4o-mini."""
+    openai_base_url: str | None = None
+    """Endpoint; None means the SDK's own default. Environment: OPENAI_BASE_URL."""
+    chat_concurrency: int = Field(default=16, ge=1, le=1024)
+    """Requests in flight at once."""
+    chat_budget_usd: float | None = Field(default=None, ge=0)
+    """Stop before more than this is spent; None means no bound."""
+    encoder: EncoderKind = "minilm"
+    """Text encoder; the paper's is `openai` with text-embedding-3-large."""
+    encoder_model: str | None = None
+    """Model of the encoder; None means its own default."""
+    device: DeviceKind = "auto"
+    """Where training runs; `auto` takes CUDA where it is usable."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads of training and encoding; None means all cores of the machine."""
+
+
+_UNPREFIXED = {"openai_base_url": "OPENAI_BASE_URL"}
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that sets `field`."""
+    return _UNPREFIXED.get(field, f"LMMREC_{field.upper()}")
+
+
+def load_settings(environment: dict[str, str] | None = None) -> Settings:
+    """Settings from the environment; an empty variable counts as unset.
+
+    Raises:
+        LmmrecError: a variable holds a value that its field does not take.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    given = {name: value for name in Settings.model_fields if (value := environment.get(variable_of(name)))}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise LmmrecError(
+            f"{variable_of(name)}={given[name]!r} is not usable: {first['msg']}; correct or unset the variable."
+        ) from None
+
+
+def home_directory(environment: dict[str, str] | None = None) -> Path:
+    """`LMMREC_HOME`, or `.lmmrec` in the current directory; absolute, not necessarily there yet."""
+    environment = dict(os.environ) if environment is None else environment
+    return Path(environment.get("LMMREC_HOME") or ".lmmrec").expanduser().absolute()
