@@ -7,6 +7,7 @@ and never a guess. What the files hold is the business of each stage; which asse
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
@@ -26,6 +27,8 @@ from models.errors import LmmrecError
 
 RECORD = "record.json"
 _DIMENSIONS = ("dataset", "base_model", "method", "variant", "seed")
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+"""Constants of Linux's renameat2(2)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -195,17 +198,11 @@ class Lake:
 
     def _publish(self, staging: Path, final: Path) -> None:
         final.parent.mkdir(parents=True, exist_ok=True)
-        retired = staging.with_name(staging.name + ".old")
         if final.exists():
-            final.rename(retired)
-        try:
+            _swap(staging, final)
+        else:
             staging.rename(final)
-        except OSError:
-            if retired.exists():
-                retired.rename(final)
-            raise
         _sync(final.parent)
-        shutil.rmtree(retired, ignore_errors=True)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -219,6 +216,26 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _swap(new: Path, old: Path) -> None:
+    """Let two folders trade places in one step, so that no moment sees neither; what was old is now at `new`."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        done = libc.renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old), _RENAME_EXCHANGE) == 0
+    except (OSError, AttributeError):
+        done = False
+    if done:
+        return
+    # Not every file system can exchange: two renames then, and back again if the second fails.
+    retired = new.with_name(new.name + ".old")
+    old.rename(retired)
+    try:
+        new.rename(old)
+    except OSError:
+        retired.rename(old)
+        raise
+    shutil.rmtree(retired, ignore_errors=True)
 
 
 def _address_of(asset: str, relative: Path) -> Address:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,7 @@ def materialize_cells(
                 record = installation.lake.record(address)
                 assert record is not None
             else:
-                record = _make(
-                    context.run_id, installation, address, lambda draft, inputs, cell=address: work(cell, draft, inputs)
-                )
+                record = _make(context.run_id, installation, address, partial(work, address))
             figures = {key: value for key, value in record.metadata.items() if isinstance(value, (int, float, str))}
             extra = {key: value for key, value in record.metadata.items() if key not in figures or key.endswith("_md")}
             rows.append(
