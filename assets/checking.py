@@ -1,0 +1,33 @@
+"""Findings as Dagster shows them: the last step of every asset check.
+
+Failed rules of severity `error` fail the check, and hold back what comes after where the check is blocking; failed warnings
+only colour it. Finding things out is `assets/expectations.py` and the pure rules of each stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.expectations import Finding, describe, failed
+from assets.resources import to_metadata
+
+
+def check_result(findings: Sequence[Finding], figures: Mapping[str, Any] | None = None) -> dg.AssetCheckResult:
+    """The result of one asset check.
+
+    Args:
+        findings: one for each rule; none at all means that there was nothing to check, which passes.
+        figures: further metadata, after the conventions of `assets.resources.to_metadata`.
+    """
+    errors, warnings = failed(findings), failed(findings, "warning")
+    broken = [finding for finding in findings if finding.error]
+    counts = {"rules": len(findings), "failed": len(errors), "warnings": len(warnings), "not_evaluated": len(broken)}
+    return dg.AssetCheckResult(
+        passed=not errors and not warnings,
+        severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+        description=describe(errors + warnings) or None,
+        metadata=to_metadata({"findings": [finding.row() for finding in findings], **counts, **(figures or {})}),
+    )
