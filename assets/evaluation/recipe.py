@@ -1,0 +1,146 @@
+"""What numbers and recommendations are made of.
+
+Metrics come from a checkpoint and the split, recommendations from the first seed's checkpoint and everything a user already
+has, the leaderboard and the report from all metrics in the lake. How each is computed belongs to the other modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from assets.lake import Address, Lake
+from assets.recipes import Recipe, Situation
+from assets.training.recipe import METHODS, Method, checkpoint_of
+
+KS = (5, 10, 20)
+"""Cut-offs of every metric."""
+PROTOCOLS = ("rlmrec", "strict")
+"""Both are always computed and stored side by side."""
+ANCHORS = ("popularity", "itemknn", "ease", "gfcf")
+"""Training-free references of every table; a test holds them against the registry in `models.anchors`."""
+RECOMMENDATIONS_PER_USER = 20
+
+
+def metrics_of(method: str) -> str:
+    """Name of the asset that holds a method's metrics (asset names know no dash)."""
+    return f"{method.replace('-', '_')}_metrics"
+
+
+METRIC_ASSETS = (*(metrics_of(method) for method in METHODS), "anchor_metrics")
+"""Assets whose cells hold `means.parquet`, `per_user.parquet` and `hits.parquet`."""
+
+
+def serving_cell(lake: Lake, dataset: str, base_model: str, method: str) -> Address | None:
+    """The checkpoint that recommends: variant `full`, lowest seed there is, so that more seeds do not change the lists."""
+    cells = lake.cells(checkpoint_of(method), dataset=dataset, base_model=base_model, variant="full")
+    return min(cells, key=lambda cell: cell.seed or 0, default=None)
+
+
+def _metrics_inputs(method: Method) -> Callable[[Lake, Address], Sequence[Address]]:
+    def inputs(lake: Lake, address: Address) -> Sequence[Address]:
+        checkpoint = Address(
+            checkpoint_of(method.name),
+            address.dataset,
+            address.base_model,
+            variant=address.variant,
+            seed=address.seed,
+        )
+        return [Address("split", address.dataset), checkpoint]
+
+    return inputs
+
+
+def _metrics_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"ks": list(KS), "protocols": list(PROTOCOLS)}
+
+
+def _anchor_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    return [Address("split", address.dataset)]
+
+
+def _anchor_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {**_metrics_config(address, situation), "anchors": list(ANCHORS)}
+
+
+def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    assert address.dataset and address.base_model and address.method
+    cell = serving_cell(lake, address.dataset, address.base_model, address.method)
+    missing = Address(
+        checkpoint_of(address.method), address.dataset, address.base_model, variant="full", seed=2023
+    )  # asked for by name, so that the lake can say what is missing
+    return [Address("interactions", address.dataset), cell or missing]
+
+
+def _recommendation_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"per_user": RECOMMENDATIONS_PER_USER}
+
+
+def _all_metrics(lake: Lake, address: Address) -> Sequence[Address]:
+    cells = [cell for asset in METRIC_ASSETS for cell in lake.cells(asset)]
+    datasets = sorted({cell.dataset for cell in cells if cell.dataset})
+    splits = [Address("split", dataset) for dataset in datasets if lake.record(Address("split", dataset))]
+    return [*splits, *cells]
+
+
+def _report_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    return [Address("leaderboard"), *_all_metrics(lake, address)]
+
+
+def _nothing(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {}
+
+
+RECIPES = (
+    *(
+        Recipe(
+            asset=metrics_of(method.name),
+            group="evaluation",
+            scope="cell",
+            code_version="1",
+            upstream=("split", checkpoint_of(method.name)),
+            inputs=_metrics_inputs(method),
+            config=_metrics_config,
+            method=method.name,
+            variants=method.variants,
+            needs_text=method.needs_text,
+        )
+        for method in METHODS.values()
+    ),
+    Recipe(
+        asset="anchor_metrics",
+        group="evaluation",
+        scope="dataset",
+        code_version="1",
+        upstream=("split",),
+        inputs=_anchor_inputs,
+        config=_anchor_config,
+    ),
+    Recipe(
+        asset="recommendations",
+        group="evaluation",
+        scope="method",
+        code_version="1",
+        upstream=("interactions", *(checkpoint_of(method) for method in METHODS)),
+        inputs=_recommendation_inputs,
+        config=_recommendation_config,
+    ),
+    Recipe(
+        asset="leaderboard",
+        group="evaluation",
+        scope="all",
+        code_version="1",
+        upstream=METRIC_ASSETS,
+        inputs=_all_metrics,
+        config=_nothing,
+    ),
+    Recipe(
+        asset="report",
+        group="evaluation",
+        scope="all",
+        code_version="1",
+        upstream=("leaderboard",),
+        inputs=_report_inputs,
+        config=_nothing,
+    ),
+)
