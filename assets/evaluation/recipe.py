@@ -64,7 +64,9 @@ def _anchor_config(address: Address, situation: Situation) -> Mapping[str, Any]:
 
 
 def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
-    assert address.dataset and address.base_model and address.method
+    assert address.dataset
+    assert address.base_model
+    assert address.method
     cell = serving_cell(lake, address.dataset, address.base_model, address.method)
     missing = Address(
         checkpoint_of(address.method), address.dataset, address.base_model, variant="full", seed=2023
