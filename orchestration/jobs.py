@@ -1,0 +1,57 @@
+"""The jobs: one per shape of partition, because one run cannot span two.
+
+`dataset_stage` makes what there is one of per dataset, `grid_stage` what there is one of per dataset and base model,
+`publish` the leaderboard and the report. Which partitions a run takes is decided by whoever launches it (the command
+line, a schedule, a backfill, a person in the UI).
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.partitions import DATASETS, GRID
+from assets.recipes import recipes
+
+MAX_CONCURRENT_STEPS = 2
+"""Steps of one run at once; each is a process of its own and may hold a model."""
+
+
+def _executor(*preloaded: str) -> dg.ExecutorDefinition:
+    """Steps in forked processes, whose server has imported the heavy libraries once for the whole run."""
+    return dg.multiprocess_executor.configured(
+        {
+            "max_concurrent": MAX_CONCURRENT_STEPS,
+            "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions", *preloaded]}},
+        }
+    )
+
+
+EXECUTOR = _executor("pandas", "duckdb")
+"""For runs that belong to no job of ours: what the UI and backfills launch from a selection of assets."""
+
+_SCOPES = {
+    name: tuple(recipe.asset for recipe in recipes().values() if recipe.scope in scopes)
+    for name, scopes in (("dataset", ("dataset",)), ("grid", ("cell", "method")), ("all", ("all",)))
+}
+
+dataset_stage = dg.define_asset_job(
+    "dataset_stage",
+    selection=dg.AssetSelection.assets(*_SCOPES["dataset"]),
+    partitions_def=DATASETS,
+    executor_def=_executor("pandas", "duckdb", "great_expectations"),
+    description="From raw reviews to text vectors, and the anchors' numbers: everything there is one of per dataset.",
+)
+grid_stage = dg.define_asset_job(
+    "grid_stage",
+    selection=dg.AssetSelection.assets(*_SCOPES["grid"]),
+    partitions_def=GRID,
+    executor_def=_executor("pandas", "duckdb", "torch"),
+    description="Training, metrics and recommendations of one base model on one dataset.",
+)
+publish = dg.define_asset_job(
+    "publish",
+    selection=dg.AssetSelection.assets(*_SCOPES["all"]),
+    executor_def=_executor("pandas", "duckdb"),
+    description="The warehouse, the leaderboard and the report over everything in the lake.",
+)
+JOBS = [dataset_stage, grid_stage, publish]
