@@ -66,6 +66,15 @@ class SplitRule(_Declaration):
         return self
 
 
+class GateRule(_Declaration):
+    """What the motivations must reach before anything is trained on them."""
+
+    min_valid: float = Field(default=0.95, ge=0, le=1)
+    """Share of the users, and of the items, that a prompt was made for whose answer must be valid."""
+    max_fallback: float = Field(default=0.2, ge=0, le=1)
+    """Share of all users, and of all items, that may carry a text made from metadata only."""
+
+
 class DatasetEntry(_Declaration):
     """One dataset of the catalogue."""
 
@@ -83,6 +92,8 @@ class DatasetEntry(_Declaration):
     core: int = Field(default=1, ge=1)
     """Every user and item keeps at least so many interactions (bipartite k-core, to the fixpoint)."""
     split: SplitRule = SplitRule()
+    gate: GateRule = GateRule()
+    """Limits of the quality gate in front of `validated_motivations`."""
     quarantine_limit: float = Field(default=0.01, ge=0, le=1)
     """Share of malformed raw rows above which the run stops."""
     preset: Literal["lmmrec", "rlmrec"] = "lmmrec"

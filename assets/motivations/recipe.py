@@ -1,0 +1,54 @@
+"""What the assets of this stage are made of: prompts, answers, the gate.
+
+Prompts depend on how they are written (version, sizes, seed), motivations on who answers, the gate on its limits. How many
+requests run at once and what they may cost decides no content and stands in no config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assets.lake import Address
+from assets.motivations.config import PROMPTS
+from assets.recipes import Recipe, Situation, same_dataset
+
+ITEM_PROMPT_INPUTS = ("reviews", "items", "interactions", "split")
+USER_PROMPT_INPUTS = (*ITEM_PROMPT_INPUTS, "item_motivations")
+GATE_INPUTS = ("split", "item_prompts", "item_motivations", "user_prompts", "user_motivations")
+
+
+def _prompt_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return PROMPTS.model_dump(mode="json")
+
+
+def _chat_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    settings = situation.settings
+    return {"chat": settings.chat, "model": settings.chat_model if settings.chat == "openai" else None}
+
+
+def _gate_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    assert situation.entry is not None
+    return situation.entry.gate.model_dump(mode="json")
+
+
+def _recipe(asset: str, inputs: tuple[str, ...], config: Any) -> Recipe:
+    return Recipe(
+        asset=asset,
+        group="motivations",
+        scope="dataset",
+        code_version="1",
+        upstream=inputs,
+        inputs=same_dataset(*inputs),
+        config=config,
+        needs_text=True,
+    )
+
+
+RECIPES = (
+    _recipe("item_prompts", ITEM_PROMPT_INPUTS, _prompt_config),
+    _recipe("item_motivations", ("reviews", "items", "interactions", "item_prompts"), _chat_config),
+    _recipe("user_prompts", USER_PROMPT_INPUTS, _prompt_config),
+    _recipe("user_motivations", ("reviews", "items", "interactions", "split", "user_prompts"), _chat_config),
+    _recipe("validated_motivations", GATE_INPUTS, _gate_config),
+)
