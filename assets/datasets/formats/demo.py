@@ -40,8 +40,7 @@ def write_demo(folder: Path) -> None:
 
     Every call writes the same bytes.
     """
-    shop, reviews, items = generate()
-    del shop
+    _, reviews, items = generate()
     write_frame(reviews, folder / "reviews.parquet", _REVIEW_TYPES)
     write_frame(items, folder / "items.parquet", _ITEM_TYPES)
 

@@ -140,13 +140,15 @@ def _likes_department(kinds: tuple[str, ...], vocabulary: Vocabulary, rng: np.ra
     departments = list(vocabulary.departments)
     of_item = np.array([departments.index(vocabulary.department_of(kind)) for kind in kinds])
     favourites = np.argsort(rng.random((NUM_USERS, len(departments))), axis=1)[:, :FAVOURITE_DEPARTMENTS]
-    return (favourites[:, :, None] == of_item).any(axis=1).astype(np.float64)
+    likes: Floats = (favourites[:, :, None] == of_item).any(axis=1).astype(np.float64)
+    return likes
 
 
 def _style(rng: np.random.Generator) -> Floats:
     """(N, M), unit variance: taste that nobody puts into words."""
     users, items = rng.normal(size=(NUM_USERS, STYLE_DIM)), rng.normal(size=(NUM_ITEMS, STYLE_DIM))
-    return users @ items.T / np.sqrt(STYLE_DIM)
+    taste: Floats = users @ items.T / np.sqrt(STYLE_DIM)
+    return taste
 
 
 def _choices(utility: Floats, rng: np.random.Generator) -> tuple[Ints, Ints]:

@@ -105,9 +105,9 @@ class Writer:
         """What the label says: some of the served motives, now and then one that is not served, or nothing at all."""
         if self._chance(NO_DESCRIPTION_PROB):
             return None
-        promised = [at for at in np.flatnonzero(serves > 0) if self._chance(PROMISE_PROB)]
+        promised = [at for at in np.flatnonzero(serves > 0).tolist() if self._chance(PROMISE_PROB)]
         if self._chance(FALSE_PROMISE_PROB):
-            promised.append(self._pick(list(np.flatnonzero(serves <= 0))))
+            promised.append(self._pick(np.flatnonzero(serves <= 0).tolist()))
         sentences = [self._pick(self.vocabulary.description_openings)]
         sentences += [self._say(at, "promise") for at in promised]
         sentences.append(self._pick(self.vocabulary.description_fillers))
@@ -115,7 +115,7 @@ class Writer:
 
     def _motive_sentences(self, wants: NDArray[np.float64], serves: NDArray[np.float64], rating: int) -> list[str]:
         sentences = []
-        for at in np.flatnonzero((wants > 0) | (serves != 0)):
+        for at in np.flatnonzero((wants > 0) | (serves != 0)).tolist():
             weight, strength = float(wants[at]), float(serves[at])
             tone = "praise" if strength > 0 else "complaint"
             if self._chance(_mention_prob(weight, strength, rating)):
