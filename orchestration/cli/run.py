@@ -1,0 +1,87 @@
+"""`lmmrec run`: plan, run, and say what came out and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from assets.recipes import STAGES
+
+_SHOWN = (("recall", 10), ("recall", 20), ("ndcg", 10), ("ndcg", 20))
+_PROTOCOL = "strict"
+
+
+@click.command("run", short_help="Make what is missing or stale of a dataset.")
+@click.argument("dataset")
+@click.option("--base-model", "base_models", multiple=True, help="Repeatable. Default: lightgcn.")
+@click.option("--method", "methods", multiple=True, help="Repeatable. Default: base and lmmrec, or base without text.")
+@click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Repeatable. Default: 2023.")
+@click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="Last stage to make.")
+def command(
+    dataset: str, base_models: tuple[str, ...], methods: tuple[str, ...], seeds: tuple[int, ...], until: str
+) -> None:
+    """Make what is missing or stale of DATASET, up to recommendations and report.
+
+    What is there and unchanged is reused.
+    """
+    from assets.recipes import Request
+    from assets.settings import home_directory
+    from orchestration.planner import Planner
+
+    home, defaults = home_directory(), Request(dataset)
+    request = Request(
+        dataset,
+        base_models=tuple(dict.fromkeys(base_models)) or defaults.base_models,
+        methods=tuple(dict.fromkeys(methods)) or defaults.methods,
+        seeds=tuple(dict.fromkeys(seeds)) or defaults.seeds,
+    )
+    planner = Planner(home, request, until, chosen=bool(methods))
+    if planner.idle():
+        click.echo(f"nothing to do: {planner.up_to_date} partitions up to date in {home}", err=True)
+    else:
+        from orchestration.runner import execute
+
+        execute(home, planner.plans)
+        click.echo(f"{planner.made} partitions made, {planner.up_to_date} were up to date in {home}", err=True)
+    if planner.note:
+        click.echo(planner.note, err=True)
+    if until == STAGES[-1]:
+        _show_results(home, dataset)
+
+
+def _show_results(home: Path, dataset: str) -> None:
+    from assets.evaluation.warehouse import metrics_rows
+    from orchestration.terminal import show_table
+
+    cells: dict[tuple[str, str, str], dict[str, dict[int, float]]] = {}
+    for row in metrics_rows(home, dataset):
+        if row["protocol"] == _PROTOCOL and (row["metric"], row["k"]) in _SHOWN:
+            values = cells.setdefault((row["method"], row["base_model"], row["variant"]), {})
+            values.setdefault(f"{row['metric']}@{row['k']}", {})[row["seed"]] = row["value"]
+    columns = [f"{metric}@{k}" for metric, k in _SHOWN]
+    table = []
+    for (method, base_model, variant), values in cells.items():
+        seeds = max(len(by_seed) for by_seed in values.values())
+        means = {name: sum(by_seed.values()) / len(by_seed) for name, by_seed in values.items()}
+        table.append({"method": method, "base model": base_model, "variant": variant, "seeds": seeds, **means})
+    table.sort(key=lambda row: -float(row.get("ndcg@20", 0.0)))
+    title = f"{dataset}, test part, protocol {_PROTOCOL}, best first"
+    show_table(table, ["method", "base model", "variant", "seeds", *columns], title)
+    _say_next(home, dataset)
+
+
+def _say_next(home: Path, dataset: str) -> None:
+    from assets.lake import Address, Lake
+    from assets.tables import read_column
+    from orchestration.terminal import safe
+
+    users = read_column(Lake(home).read(Address("interactions", dataset)) / "users.parquet", "user_id")
+    user = safe(str(users[0]))
+    click.echo("\nnext:", err=True)
+    for line, why in (
+        (f"lmmrec recommend {dataset} {user}", "top items of one user, with reasons"),
+        ("lmmrec report --open", "curves, buckets and paired tests"),
+        ("lmmrec ui", "the graph in the browser"),
+    ):
+        click.echo(f"  {line:<40} {why}", err=True)

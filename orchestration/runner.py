@@ -1,0 +1,150 @@
+"""Runs a plan here and now: in this process, on the persistent Dagster instance, one run per partition.
+
+What Dagster and the libraries say goes to a log file; the terminal gets progress and, on failure, one sentence. What has to
+be made is decided in `plan.py`, the split into runs in `retraining.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+from assets.recipes import recipes
+from models.errors import LmmrecError
+from models.progress import reporting_to, track
+from orchestration.home import new_log_file, only_one, prepare
+from orchestration.plan import Plan
+from orchestration.retraining import Launch, launches
+from orchestration.terminal import progress_on, safe
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived: ends the work as Ctrl-C does, with exit status 143."""
+
+
+def execute(home: Path, plans: Callable[[], Iterator[Plan]]) -> list[Launch]:
+    """Run each plan that `plans` yields, to its end, before asking for the next.
+
+    Plans are made one after the other because some questions (has it texts?) are answered by what ran before.
+
+    Returns:
+        What was run.
+
+    Raises:
+        LmmrecError: a step or a blocking check failed, or another run holds the home.
+        KeyboardInterrupt: interrupted; every partition is either as it was before or complete.
+    """
+    prepare(home)
+    done: list[Launch] = []
+    with (
+        only_one(home),
+        _terminating(),
+        _quiet(log := new_log_file(home, "run")) as stream,
+        progress_on(stream) as shown,
+        reporting_to(shown),
+    ):
+        for plan in plans():
+            for launch in launches(plan, recipes()):
+                _run(launch, log)
+                done.append(launch)
+    return done
+
+
+def _run(launch: Launch, log: Path) -> None:
+    import dagster as dg
+
+    with track(f"start {launch.job.replace('_', ' ')}", unit="definitions"):
+        from orchestration.definitions import defs
+        from orchestration.sensors import partition_of
+
+        job = defs.resolve_job_def(launch.job)
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            partition_key=partition_of(launch),
+            asset_selection=[dg.AssetKey(asset) for asset in launch.assets],
+            run_config=dict(launch.config),
+            raise_on_error=False,
+            tags={"lmmrec/launched_by": "command line"},
+        )
+        if not result.success:
+            raise LmmrecError(_what_failed(result, log))
+        _show_warnings(result)
+
+
+def _what_failed(result: dg.ExecuteInProcessResult, log: Path) -> str:
+    """One sentence: the failed checks where there are any, else the first failed step."""
+    from dagster import AssetCheckSeverity
+
+    broken = [
+        evaluation
+        for evaluation in result.get_asset_check_evaluations()
+        if not evaluation.passed and evaluation.severity == AssetCheckSeverity.ERROR
+    ]
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        data = event.step_failure_data
+        failure = data.user_failure_data
+        if failure is not None and failure.description:
+            return str(failure.description)
+        if not broken and data.error is not None:
+            cause = data.error.cause or data.error
+            last = safe(cause.message, 300).rstrip(".")
+            return f"step {event.step_key} failed unexpectedly ({last}): the log {log} has the details."
+    if broken:
+        said = "; ".join(
+            f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed"
+            + (f" ({safe(evaluation.description, 400).rstrip('.')})" if evaluation.description else "")
+            for evaluation in broken
+        )
+        return f"{said}: nothing behind it was made; mend the data or the catalogue entry and run again."
+    return f"the run failed before its first step: the log {log} has the details."
+
+
+def _show_warnings(result: dg.ExecuteInProcessResult) -> None:
+    for evaluation in result.get_asset_check_evaluations():
+        if not evaluation.passed:
+            name = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
+            with track(f"warning, {name}", unit="check") as step:
+                step.advance(1, safe(evaluation.description or "", 200))
+
+
+@contextmanager
+def _quiet(log: Path) -> Iterator[TextIO]:
+    """Send what this process and its libraries write to `log`; yields the real stderr."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {number: os.dup(number) for number in (1, 2)}
+    with log.open("ab") as file, os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace") as terminal:
+        try:
+            for number in kept:
+                os.dup2(file.fileno(), number)
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, saved in kept.items():
+                os.dup2(saved, number)
+                os.close(saved)
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """SIGTERM ends the work in an orderly way, as Ctrl-C does."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
