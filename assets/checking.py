@@ -12,17 +12,25 @@ from typing import Any
 import dagster as dg
 
 from assets.expectations import Finding, describe, failed
+from assets.lake import Address, Lake
 from assets.resources import to_metadata
 
 
-def check_result(findings: Sequence[Finding], figures: Mapping[str, Any] | None = None) -> dg.AssetCheckResult:
+def check_result(
+    findings: Sequence[Finding], figures: Mapping[str, Any] | None = None, *, guards: tuple[Lake, Address] | None = None
+) -> dg.AssetCheckResult:
     """The result of one asset check.
 
     Args:
         findings: one for each rule; none at all means that there was nothing to check, which passes.
         figures: further metadata, after the conventions of `assets.resources.to_metadata`.
+        guards: what a blocking check stands guard over: where it fails, that partition is withdrawn from the lake, so that
+            no other run builds on it either.
     """
     errors, warnings = failed(findings), failed(findings, "warning")
+    if errors and guards is not None:
+        lake, address = guards
+        lake.withdraw(address, describe(errors))
     broken = [finding for finding in findings if finding.error]
     counts = {"rules": len(findings), "failed": len(errors), "warnings": len(warnings), "not_evaluated": len(broken)}
     return dg.AssetCheckResult(

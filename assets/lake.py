@@ -26,6 +26,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from models.errors import LmmrecError
 
 RECORD = "record.json"
+WITHDRAWN = "withdrawn.json"
+"""Takes the record's place in a partition that a blocking check refused."""
 _DIMENSIONS = ("dataset", "base_model", "method", "variant", "seed")
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 """Constants of Linux's renameat2(2)."""
@@ -124,6 +126,11 @@ class Lake:
         """
         if self.record(address) is None:
             dataset = f" {address.dataset}" if address.dataset else ""
+            if reason := self.withdrawn(address):
+                raise LmmrecError(
+                    f"{address} did not pass its checks ({reason}): mend the data or the catalogue entry, then make it again "
+                    f"with `lmmrec run{dataset}`."
+                )
             raise LmmrecError(
                 f"{address} is not in {self.root}: make it with `lmmrec run{dataset}`, or materialize "
                 f"`{address.asset}` in the Dagster UI."
@@ -190,6 +197,26 @@ class Lake:
             ) from error
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+    def withdraw(self, address: Address, reason: str) -> None:
+        """Take a partition that a blocking check refused out of use; its files stay, for whoever wants to look at them.
+
+        Dagster lets a failed check hold back its own run alone. Without its record nobody can build on the partition, in
+        whichever run, and it counts as stale.
+        """
+        if self.record(address) is None:
+            return
+        folder = self.path(address)
+        write_atomically(folder / WITHDRAWN, json.dumps({"reason": reason}))
+        (folder / RECORD).unlink()
+        _sync(folder)
+
+    def withdrawn(self, address: Address) -> str | None:
+        """Why a partition was taken out of use, or None where it was not."""
+        try:
+            return str(json.loads((self.path(address) / WITHDRAWN).read_bytes())["reason"])
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError):
+            return None
 
     def digest(self, address: Address) -> str | None:
         """Content digest of a complete partition, None where there is none."""

@@ -128,6 +128,8 @@ def stale_reason(lake: Lake, recipe: Recipe, address: Address, situation: Situat
     """Why a partition has to be made (again), or None where it is up to date."""
     record = lake.record(address)
     if record is None:
+        if refused := lake.withdrawn(address):
+            return f"did not pass its checks: {refused}"
         return "not there yet" if not lake.path(address).exists() else "a file is gone or damaged"
     if record.code_version != recipe.code_version:
         return f"made by code version {record.code_version}, now {recipe.code_version}"

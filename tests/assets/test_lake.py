@@ -124,3 +124,17 @@ def test_a_file_is_replaced_whole_and_no_temporary_stays(tmp_path: Path) -> None
     write_atomically(path, b"two")
     assert path.read_text() == "two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_a_check_refused_cannot_be_read_until_it_is_made_anew(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, SPLIT, "leaky")
+    lake.withdraw(SPLIT, "12 test pairs stand in train too")
+    assert lake.record(SPLIT) is None
+    assert lake.cells("split") == []
+    assert (lake.path(SPLIT) / "data.txt").read_text() == "leaky"
+    with pytest.raises(LmmrecError, match="did not pass its checks \\(12 test pairs stand in train too\\)"):
+        lake.read(SPLIT)
+    put(lake, SPLIT, "sound")
+    assert lake.withdrawn(SPLIT) is None
+    assert (lake.read(SPLIT) / "data.txt").read_text() == "sound"
