@@ -14,7 +14,7 @@ belongs to `leaderboard.py` and `report.py`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from assets.evaluation.recipe import METRIC_ASSETS
 from assets.lake import Address, Lake
 from assets.recipes import recipes
-from assets.tables import literal, plain_failures
+from assets.tables import literal, plain_failures, write_frame
 from assets.training.recipe import checkpoint_of
 from models.errors import LmmrecError
 
@@ -223,3 +223,11 @@ def read_table(home: Path, sql: str) -> list[dict[str, Any]]:
         found = connection.execute(sql)
         columns = [column[0] for column in found.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Flat rows with the same keys as a Parquet file, in their order; no rows give an empty table."""
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows)) if rows else pd.DataFrame({"dataset": pd.Series(dtype="string")})
+    write_frame(frame, path)

@@ -1,0 +1,178 @@
+"""Dagster assets of the evaluation stage: metrics, anchors, recommendations, leaderboard, report. Wiring only."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from assets.cells import CellConfig, MethodsConfig, chosen_cells
+from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER, metrics_of
+from assets.lake import Address, Draft
+from assets.partitions import DATASETS, GRID, keys_of
+from assets.resources import (
+    Inputs,
+    Installation,
+    asset_arguments,
+    clear_failures,
+    materialize,
+    materialize_cells,
+    table_schema,
+)
+from assets.training.recipe import METHODS, Method, checkpoint_of
+
+MEANS_SCHEMA = table_schema(
+    dataset=("VARCHAR", "name in the catalogue"),
+    base_model=("VARCHAR", "base model, or the anchor's name"),
+    method=("VARCHAR", "base, an enhancer, or anchor"),
+    variant=("VARCHAR", "full, or which control or ablation"),
+    seed=("BIGINT", "seed of initialisation and sampling"),
+    protocol=("VARCHAR", "rlmrec hides train items, strict validation items too"),
+    metric=("VARCHAR", "recall, ndcg, coverage, gini or popularity"),
+    k=("INTEGER", "length of the lists"),
+    value=("DOUBLE", "mean over the evaluated users; coverage, gini and popularity over all lists together"),
+    num_users=("BIGINT", "users with at least one test item"),
+    epoch=("BIGINT", "epoch whose weights were kept; empty for anchors"),
+)
+RECOMMENDATIONS_SCHEMA = table_schema(
+    user_id=("VARCHAR", "the publisher's id"),
+    item_id=("VARCHAR", "the publisher's id"),
+    rank=("INTEGER", "1 is best"),
+    score=("DOUBLE", "the model's score; comparable within one user"),
+    user_idx=("BIGINT", "position among the users"),
+    item_idx=("BIGINT", "position among the items"),
+)
+
+
+def metrics_asset(method: Method) -> dg.AssetsDefinition:
+    """The asset that holds the metrics of one method."""
+    name = metrics_of(method.name)
+
+    @dg.asset(
+        **asset_arguments(name),
+        partitions_def=GRID,
+        pool="training",
+        kinds={"pytorch", "parquet"},
+        description=f"Recall and NDCG at 5, 10, 20 of every user on the test part for `{method.name}`, under both "
+        "protocols, with means, coverage, Gini and popularity, and the rank of every test pair.",
+        metadata=MEANS_SCHEMA,
+    )
+    def metrics(
+        context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
+    ) -> dg.MaterializeResult[None]:
+        dataset, base_model = keys_of(context)
+        with clear_failures():
+            cells = chosen_cells(name, dataset, base_model, config)
+        return materialize_cells(context, installation, cells, metrics_work(method), force=config.force)
+
+    return metrics
+
+
+def metrics_work(method: Method) -> Callable[[Address, Draft, Inputs], None]:
+    """What makes the metrics of one cell, once its inputs are there."""
+
+    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.metrics import evaluate_cell
+
+        checkpoint = inputs[checkpoint_of(method.name)]
+        draft.metadata.update(evaluate_cell(checkpoint, inputs["split"], address, method.name, draft.path))
+
+    return work
+
+
+@dg.asset(
+    **asset_arguments("anchor_metrics"),
+    partitions_def=DATASETS,
+    pool="training",
+    kinds={"scipy", "parquet"},
+    description="The same metrics for the training-free anchors: popularity, item-kNN, EASE, GF-CF. They stand in every "
+    "table, so that a gain is measured against something strong.",
+    metadata=MEANS_SCHEMA,
+)
+def anchor_metrics(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    dataset = context.partition_key
+
+    def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.anchors import evaluate_anchors
+
+        draft.metadata.update(evaluate_anchors(inputs["split"], dataset, draft.path))
+
+    return materialize(context, installation, Address("anchor_metrics", dataset), work)
+
+
+@dg.asset(
+    **asset_arguments("recommendations"),
+    partitions_def=GRID,
+    pool="training",
+    kinds={"pytorch", "parquet"},
+    description=f"Top {RECOMMENDATIONS_PER_USER} items of every user with original ids, for each trained method; what a "
+    "user already has is left out.",
+    metadata=RECOMMENDATIONS_SCHEMA,
+)
+def recommendations(
+    context: dg.AssetExecutionContext, config: MethodsConfig, installation: Installation
+) -> dg.MaterializeResult[None]:
+    from assets.evaluation.lookup import methods_to_serve
+
+    dataset, base_model = keys_of(context)
+
+    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.recommendations import write_recommendations
+
+        checkpoint = inputs[checkpoint_of(str(address.method))]
+        figures = write_recommendations(checkpoint, inputs["interactions"], draft.path, RECOMMENDATIONS_PER_USER)
+        draft.metadata.update(method=address.method, **figures)
+
+    with clear_failures():
+        methods = methods_to_serve(installation.lake, dataset, base_model, config.methods)
+    cells = [Address("recommendations", dataset, base_model, method) for method in methods]
+    return materialize_cells(context, installation, cells, work, force=config.force)
+
+
+@dg.asset(
+    **asset_arguments("leaderboard"),
+    pool="warehouse",
+    kinds={"duckdb", "parquet"},
+    description="Rebuilds warehouse.duckdb from all metrics in the lake and states who leads: means over seeds, and paired "
+    "tests over users with Holm correction.",
+)
+def leaderboard(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.leaderboard import build_leaderboard
+        from assets.evaluation.warehouse import rebuild, warehouse_path, write_rows
+
+        counts = rebuild(installation.lake)
+        rows = build_leaderboard(warehouse_path(installation.lake.home))
+        write_rows(rows, draft.path / "leaderboard.parquet")
+        draft.metadata.update({f"rows_of_{table}": count for table, count in counts.items()}, leaderboard=rows)
+
+    return materialize(context, installation, Address("leaderboard"), work)
+
+
+@dg.asset(
+    **asset_arguments("report"),
+    pool="warehouse",
+    kinds={"html"},
+    description="One self-contained HTML page: tables with tests and intervals, training curves, who gains, and text beside "
+    "shuffled text. Also at reports/report.html of the home.",
+)
+def report(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.report import write_report
+        from assets.evaluation.warehouse import warehouse_path
+        from assets.lake import write_atomically
+
+        lake = installation.lake
+        draft.metadata.update(write_report(warehouse_path(lake.home), lake, draft.path))
+        page = lake.home / "reports" / "report.html"
+        write_atomically(page, (draft.path / "report.html").read_bytes())
+        draft.metadata["page"] = str(page)
+
+    return materialize(context, installation, Address("report"), work)
+
+
+ASSETS = [
+    *(metrics_asset(method) for method in METHODS.values()),
+    anchor_metrics,
+    recommendations,
+    leaderboard,
+    report,
+]

@@ -1,0 +1,66 @@
+"""Dagster assets of the training stage: one checkpoint per method, cells by variant and seed within a partition."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from assets.cells import CellConfig, chosen_cells
+from assets.lake import Address, Draft
+from assets.partitions import GRID, keys_of
+from assets.resources import Inputs, Installation, asset_arguments, clear_failures, materialize_cells
+from assets.training.recipe import METHODS, Method, checkpoint_of
+
+DESCRIPTIONS = {
+    "base": "The base model alone, trained on the interaction graph: weights, config, history and id maps.",
+    "lmmrec": "LMMRec on the base model: motivations align with the graph while it trains (MCS and ICM losses); and the "
+    "same with shuffled text as control.",
+}
+
+
+def checkpoint_asset(method: Method) -> dg.AssetsDefinition:
+    """The asset that holds the checkpoints of one method."""
+
+    @dg.asset(
+        **asset_arguments(checkpoint_of(method.name)),
+        partitions_def=GRID,
+        pool="training",
+        kinds={"pytorch"},
+        description=DESCRIPTIONS[method.name],
+    )
+    def checkpoint(
+        context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
+    ) -> dg.MaterializeResult[None]:
+        dataset, base_model = keys_of(context)
+        with clear_failures():
+            if method.needs_text:
+                from assets.training.cells import refuse_without_text
+
+                refuse_without_text(installation.lake, dataset, method.name)
+            cells = chosen_cells(checkpoint_of(method.name), dataset, base_model, config)
+        work = cell_work(method, installation)
+        return materialize_cells(context, installation, cells, work, force=config.force)
+
+    return checkpoint
+
+
+def cell_work(method: Method, installation: Installation) -> Callable[[Address, Draft, Inputs], None]:
+    """What makes one cell, once its inputs are there."""
+
+    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
+        import json
+
+        from assets.training.cells import train_cell
+        from assets.training.curve import training_curve
+        from assets.training.plan import plan_cell
+
+        assert address.dataset is not None
+        plan = plan_cell(address, method.name, installation.entry(address.dataset).preset)
+        figures = train_cell(plan, inputs, draft.path, installation.settings)
+        history = json.loads((draft.path / "history.json").read_bytes())
+        title = f"{method.name} on {address.base_model}, {address.dataset}, {address.variant}, seed {address.seed}"
+        draft.metadata.update(figures, training_curve_md=training_curve(history, figures["best_epoch"], title))
+
+    return work
+
+
+ASSETS = [checkpoint_asset(method) for method in METHODS.values()]

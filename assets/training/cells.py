@@ -1,0 +1,92 @@
+"""Training one cell: from folders of inputs to a folder with a self-contained checkpoint.
+
+Works in a REPL without Dagster. What the cell is stands in its plan (`plan.py`); how a model is fitted belongs to
+`models.training`. Seconds and device go into the figures, never into the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assets.lake import Address, Lake
+from assets.settings import Settings
+from assets.tables import read_column
+from assets.training.data import load_data
+from assets.training.plan import CellPlan
+from models.errors import LmmrecError
+
+SHOWN_METRICS = ("recall_20", "ndcg_20")
+"""Validation metrics of the best epoch that stand in the figures."""
+
+
+def refuse_without_text(lake: Lake, dataset: str, method: str) -> None:
+    """Say so where a method needs text vectors and there are none.
+
+    Raises:
+        LmmrecError: with both remedies, since only the reviews can tell whether text vectors can be made.
+    """
+    if lake.record(Address("text_embeddings", dataset)) is None:
+        raise LmmrecError(
+            f"method '{method}' needs text and {dataset} has no text vectors: make text_embeddings first, or, where its "
+            "reviews carry no text, train with `--method base`."
+        )
+
+
+def train_cell(plan: CellPlan, inputs: Mapping[str, Path], target: Path, settings: Settings) -> dict[str, Any]:
+    """Fit the model of `plan`, save it under `target` and return figures.
+
+    Args:
+        plan: what the cell is.
+        inputs: folders of `split`, `interactions` (ids) and, for methods that read text, `text_embeddings`.
+        target: an empty folder; gets model.safetensors, config.json, history.json and ids.json.
+        settings: device and threads.
+
+    Raises:
+        LmmrecError: vectors or ids do not fit the split, or the device is not there.
+    """
+    from models.training.checkpoint import save
+    from models.training.config import RunConfig
+    from models.training.fit import fit
+
+    data = load_data(inputs["split"], inputs.get("text_embeddings"), plan.text_control, plan.seed)
+    users = read_column(inputs["interactions"] / "users.parquet", "user_id")
+    items = read_column(inputs["interactions"] / "items.parquet", "item_id")
+    if (len(users), len(items)) != data.train.shape:
+        raise LmmrecError(
+            f"{inputs['interactions']} names {len(users):,} users and {len(items):,} items, but the split has "
+            f"{data.num_users:,} and {data.num_items:,}: make the split again."
+        )
+    device = resolve_device(settings.device)
+    run = RunConfig(seed=plan.seed, device=device, threads=settings.threads)
+    model = fit(data, plan.base, plan.enhancer, plan.training, run)
+    save(model, target, users, items)
+    return figures(model.history, model.best_epoch, model.seconds) | {"device": device}
+
+
+def resolve_device(kind: str) -> str:
+    """`cpu` or `cuda`; `auto` takes CUDA where it is usable.
+
+    Raises:
+        LmmrecError: CUDA is asked for and not usable.
+    """
+    import torch
+
+    usable = torch.cuda.is_available()
+    if kind == "cuda" and not usable:
+        raise LmmrecError("LMMREC_DEVICE=cuda, but torch sees no usable CUDA device: set it to cpu or auto.")
+    return "cuda" if usable and kind != "cpu" else "cpu"
+
+
+def figures(history: list[dict[str, Any]], best_epoch: int, seconds: float) -> dict[str, Any]:
+    """What people look at: epochs, the best one and its validation metrics, the last loss, seconds."""
+    best = next((row for row in history if row["epoch"] == best_epoch), {})
+    found: dict[str, Any] = {
+        "epochs": int(history[-1]["epoch"]) + 1 if history else 0,
+        "best_epoch": int(best_epoch),
+        "train_seconds": round(float(seconds), 3),
+    }
+    if history:
+        found["final_loss"] = float(history[-1]["loss"])
+    return found | {f"validation_{metric}": float(best[metric]) for metric in SHOWN_METRICS if metric in best}

@@ -1,0 +1,65 @@
+"""Which model a cell is: base, enhancer, training preset and text control, from the names in its address.
+
+The one place where names become model configs: the recipe records the plan, `cells.py` trains after it. Imports no torch,
+so that asking what is stale stays cheap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from assets.lake import Address
+from assets.training.data import CONTROLS
+from assets.training.recipe import METHODS
+from models.bases import BaseConfig, base_spec
+from models.enhancers import EnhancerConfig, enhancer_spec
+from models.errors import LmmrecError
+from models.training.config import PRESETS, TrainingConfig
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """Everything beside the inputs that decides a checkpoint."""
+
+    base: BaseConfig
+    enhancer: EnhancerConfig | None
+    training: TrainingConfig
+    text_control: str | None
+    """None (the real vectors), or a name of `CONTROLS`."""
+    seed: int
+
+    def as_config(self) -> dict[str, Any]:
+        """Plain JSON for the record."""
+        return {
+            "base": self.base.model_dump(mode="json"),
+            "enhancer": self.enhancer.model_dump(mode="json") if self.enhancer else None,
+            "training": self.training.model_dump(mode="json"),
+            "text_control": self.text_control,
+            "seed": self.seed,
+        }
+
+
+def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
+    """The plan of one cell.
+
+    Args:
+        address: its base model, variant and seed.
+        method: a name of `METHODS`.
+        preset: training preset of the dataset's catalogue entry.
+
+    Raises:
+        LmmrecError: unknown base model, or a variant that the method does not have.
+    """
+    assert address.base_model is not None
+    assert address.seed is not None
+    known = ("full", *CONTROLS) if METHODS[method].needs_text else ("full",)
+    if address.variant not in known:
+        raise LmmrecError(f"method '{method}' has no variant '{address.variant}': known are {', '.join(known)}.")
+    return CellPlan(
+        base=base_spec(address.base_model).config(name=address.base_model),
+        enhancer=None if method == "base" else enhancer_spec(method).config(name=method),
+        training=PRESETS[preset],
+        text_control=None if address.variant == "full" else address.variant,
+        seed=address.seed,
+    )
