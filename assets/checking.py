@@ -6,7 +6,7 @@ only colour it. Finding things out is `assets/expectations.py` and the pure rule
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -39,3 +39,16 @@ def check_result(
         description=describe(errors + warnings) or None,
         metadata=to_metadata({"findings": [finding.row() for finding in findings], **counts, **(figures or {})}),
     )
+
+
+def check_cells(
+    lake: Lake, cells: Sequence[Address], look: Callable[[Address], Sequence[Finding]]
+) -> dg.AssetCheckResult:
+    """The result of a blocking check over several cells of one partition; a cell that fails is withdrawn from the lake."""
+    found: list[Finding] = []
+    for cell in cells:
+        findings = look(cell)
+        if errors := failed(findings):
+            lake.withdraw(cell, describe(errors))
+        found += findings
+    return check_result(found, {"cells": len(cells)})

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.checking import check_result
+from assets.checking import check_cells, check_result
 from assets.evaluation.recipe import METRIC_ASSETS, metrics_of
 from assets.lake import Address
 from assets.partitions import DATASETS, GRID, keys_of
@@ -28,9 +28,7 @@ def metrics_check(method: Method) -> dg.AssetChecksDefinition:
         lake = installation.lake
         split = lake.read(Address("split", dataset))
         cells = lake.cells(metrics_of(method.name), dataset=dataset, base_model=base_model)
-        return check_result(
-            [found for cell in cells for found in metric_findings(lake.read(cell), split)], {"cells": len(cells)}
-        )
+        return check_cells(lake, cells, lambda cell: metric_findings(lake.read(cell), split))
 
     return are_sound
 
@@ -45,9 +43,8 @@ def anchor_metrics_are_sound(context: dg.AssetCheckExecutionContext, installatio
     from assets.evaluation.rules import metric_findings
 
     lake, dataset = installation.lake, context.partition_key
-    return check_result(
-        metric_findings(lake.read(Address("anchor_metrics", dataset)), lake.read(Address("split", dataset)))
-    )
+    split = lake.read(Address("split", dataset))
+    return check_cells(lake, [Address("anchor_metrics", dataset)], lambda cell: metric_findings(lake.read(cell), split))
 
 
 @dg.asset_check(
@@ -65,10 +62,7 @@ def recommendations_are_sound(
     lake = installation.lake
     interactions = lake.read(Address("interactions", dataset))
     cells = lake.cells("recommendations", dataset=dataset, base_model=base_model)
-    return check_result(
-        [found for cell in cells for found in recommendation_findings(lake.read(cell), interactions)],
-        {"cells": len(cells)},
-    )
+    return check_cells(lake, cells, lambda cell: recommendation_findings(lake.read(cell), interactions))
 
 
 @dg.asset_check(

@@ -13,6 +13,7 @@ from typing import Any
 from assets.lake import Address, Lake
 from assets.settings import Settings
 from assets.tables import read_column
+from assets.training.curve import loss_terms
 from assets.training.data import load_data
 from assets.training.plan import CellPlan
 from models.errors import LmmrecError
@@ -80,7 +81,7 @@ def resolve_device(kind: str) -> str:
 
 
 def figures(history: list[dict[str, Any]], best_epoch: int, seconds: float) -> dict[str, Any]:
-    """What people look at: epochs, the best one and its validation metrics, the last loss, seconds."""
+    """What people look at: epochs, the best one and its validation metrics, the last losses, seconds."""
     best = next((row for row in history if row["epoch"] == best_epoch), {})
     found: dict[str, Any] = {
         "epochs": int(history[-1]["epoch"]) + 1 if history else 0,
@@ -88,5 +89,5 @@ def figures(history: list[dict[str, Any]], best_epoch: int, seconds: float) -> d
         "train_seconds": round(float(seconds), 3),
     }
     if history:
-        found["final_loss"] = float(history[-1]["loss"])
+        found |= {f"final_{term}": float(history[-1].get(term, 0.0)) for term in loss_terms(history)}
     return found | {f"validation_{metric}": float(best[metric]) for metric in SHOWN_METRICS if metric in best}

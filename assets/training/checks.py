@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.checking import check_result
+from assets.checking import check_cells, check_result
 from assets.expectations import Finding
 from assets.lake import Address
 from assets.partitions import GRID, keys_of
@@ -27,8 +27,7 @@ def checkpoint_check(method: Method) -> dg.AssetChecksDefinition:
         lake = installation.lake
         interactions = lake.read(Address("interactions", dataset))
         cells = lake.cells(checkpoint_of(method.name), dataset=dataset, base_model=base_model)
-        findings = [found for cell in cells for found in checkpoint_findings(lake.read(cell), interactions)]
-        return check_result(findings, {"cells": len(cells)})
+        return check_cells(lake, cells, lambda cell: checkpoint_findings(lake.read(cell), interactions))
 
     return is_usable
 

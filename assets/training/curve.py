@@ -15,7 +15,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
     """Markdown with one PNG of at most 60 kB.
 
     Args:
-        history: one mapping an evaluation with `epoch`, `loss` and `recall_20` on validation.
+        history: one mapping an evaluation with `epoch`, the loss terms, and `recall_20` on validation.
         best_epoch: the epoch whose weights are kept; marked.
         title: heading of the picture.
     """
@@ -24,13 +24,26 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
     epochs = [int(row["epoch"]) for row in history]
     figure = Figure(figsize=(6.4, 2.8), dpi=100, layout="constrained")
     loss, recall = figure.subplots(1, 2)
-    for axis, key, label in ((loss, "loss", "training loss"), (recall, "recall_20", "validation Recall@20")):
-        axis.plot(epochs, [float(row[key]) for row in history], color="#3b6ea5", linewidth=1.6)
+    terms = loss_terms(history)
+    for term in terms:
+        loss.plot(epochs, [float(row.get(term, 0.0)) for row in history], linewidth=1.6, label=term)
+    recall.plot(epochs, [float(row["recall_20"]) for row in history], color="#3b6ea5", linewidth=1.6)
+    loss.set_title("loss terms, unweighted", fontsize=10)
+    recall.set_title("validation Recall@20", fontsize=10)
+    if len(terms) > 1:
+        loss.set_yscale("symlog", linthresh=1e-2)  # an alignment loss is ten times BPR, L2 a hundredth of it
+        loss.legend(fontsize=7, frameon=False)
+    for axis in (loss, recall):
         axis.axvline(best_epoch, color="#c2572b", linewidth=1.0, linestyle="--")
         axis.set_xlabel("epoch")
-        axis.set_title(label, fontsize=10)
         axis.grid(alpha=0.25)
     figure.suptitle(f"{title}: best epoch {best_epoch}", fontsize=10)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", metadata={"Software": None})
     return f"![training curve](data:image/png;base64,{base64.b64encode(picture.getvalue()).decode()})"
+
+
+def loss_terms(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the loss terms in a history, in the order in which they first appear."""
+    names = dict.fromkeys(name for row in history for name in row)
+    return [name for name in names if name != "epoch" and not name.startswith(("recall_", "ndcg_"))]
