@@ -1,0 +1,45 @@
+"""The base models by name. Adding one is a module, its settings in `config`, and a line in `BASES`.
+
+The registry itself imports no torch: a recipe may ask for a base's settings in a process that never trains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from models.bases.config import BaseConfig, LightGCNConfig
+from models.errors import LmmrecError
+
+if TYPE_CHECKING:
+    from models.bases.contract import BaseModel
+
+
+@dataclass(frozen=True)
+class BaseSpec:
+    """One base model: its settings, and where its class lives."""
+
+    config: type[BaseConfig]
+    module: str
+    class_name: str
+
+    def model(self) -> type[BaseModel]:
+        """The class, imported when it is needed."""
+        found: type[BaseModel] = getattr(import_module(self.module), self.class_name)
+        return found
+
+
+BASES: dict[str, BaseSpec] = {
+    "lightgcn": BaseSpec(LightGCNConfig, "models.bases.lightgcn", "LightGCN"),
+}
+
+
+def base_spec(name: str) -> BaseSpec:
+    """The registered base model; an unknown name is the user's to mend."""
+    if name not in BASES:
+        raise LmmrecError(f"there is no base model {name!r}; choose one of {', '.join(sorted(BASES))}")
+    return BASES[name]
+
+
+__all__ = ["BASES", "BaseConfig", "BaseSpec", "LightGCNConfig", "base_spec"]

@@ -1,0 +1,78 @@
+"""What a base model is: the hooks of specs/base_models.md §0, through which the fit loop and enhancers reach it.
+
+A base knows nothing of enhancers, text, batches over epochs or metrics. After training it is reduced to tensors
+(`final_tensors`), and `score` is a pure function of them: a checkpoint scores without graph, text or training code.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.bases.config import BaseConfig
+from models.graph import Adjacency, BipartiteGraph, Propagated
+from models.losses import bpr
+
+
+class Batch(NamedTuple):
+    """Training triples as rows of one node table; each (batch,) int64."""
+
+    users: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+
+class Term(NamedTuple):
+    """One summand of the loss: `weight` times the scalar `value`; the history shows the value."""
+
+    weight: float
+    value: Tensor
+
+
+class BaseModel(nn.Module, ABC):
+    """A graph model with one learnable ID embedding per node."""
+
+    def __init__(self, config: BaseConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
+        super().__init__()
+        self.num_users, self.num_items = num_users, num_items
+        self.l2 = config.l2
+        self.table = nn.Parameter(
+            torch.cat([xavier_uniform(num_users, config.dim, rng), xavier_uniform(num_items, config.dim, rng)])
+        )
+        """E, (users + items, d): x^(0)."""
+
+    def step_adjacency(self, graph: BipartiteGraph, rng: np.random.Generator) -> Adjacency:
+        """The adjacency of one training step; the whole graph unless the model drops edges."""
+        return graph.full
+
+    @abstractmethod
+    def propagate(self, adjacency: Adjacency, table: Tensor, keep_layers: bool = False) -> Propagated:
+        """From ID rows (nodes, d) to what the model scores with, (nodes, d), and its layers if asked."""
+
+    def loss(self, final: Tensor, batch: Batch) -> dict[str, Term]:
+        """The base's own loss terms on a batch whose indices are rows of `final`."""
+        return {"bpr": Term(1.0, bpr(final, batch.users, batch.positives, batch.negatives))}
+
+    def param_groups(self, l2: float) -> list[dict[str, Any]]:
+        """Optimizer groups. Adam adds weight_decay·θ to the gradient, and 2·l2·θ is the gradient of l2·‖Θ‖²."""
+        return [{"params": list(self.parameters()), "weight_decay": 2.0 * l2}]
+
+    @torch.no_grad()
+    def final_tensors(self, final: Tensor) -> dict[str, Tensor]:
+        """All that `score` needs, from the propagated table (nodes, d) of the whole graph."""
+        return {"users": final[: self.num_users].clone(), "items": final[self.num_users :].clone()}
+
+    @staticmethod
+    def score(tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
+        """(batch,) int64 users -> (batch, items) float32 scores of every item."""
+        return tensors["users"].index_select(0, user_idx) @ tensors["items"].T
+
+
+def xavier_uniform(rows: int, columns: int, rng: torch.Generator) -> Tensor:
+    """A (rows, columns) float32 tensor drawn on the CPU from U(-a, a), a = sqrt(6 / (rows + columns))."""
+    return nn.init.xavier_uniform_(torch.empty(rows, columns), generator=rng)

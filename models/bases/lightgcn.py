@@ -1,0 +1,42 @@
+"""LightGCN (He et al., SIGIR 2020, arXiv 2002.02126) in the form that RLMRec trains.
+
+x^(k) = D^-1/2 A D^-1/2 x^(k-1) without weights, nonlinearity or self loops; x = sum of the layers; BPR. With K = 0 it is
+matrix factorisation with BPR. Details and their sources: specs/base_models.md §1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.bases.config import LightGCNConfig
+from models.bases.contract import BaseModel
+from models.graph import Adjacency, BipartiteGraph, Propagated, propagate
+
+
+class LightGCN(BaseModel):
+    """See the module; `config.combine` sets the layer weights."""
+
+    def __init__(self, config: LightGCNConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
+        super().__init__(config, num_users, num_items, rng)
+        self.keep_prob = config.keep_prob
+        self.layer_weights = layer_weights(config)
+
+    def step_adjacency(self, graph: BipartiteGraph, rng: np.random.Generator) -> Adjacency:
+        return graph.drop_edges(self.keep_prob, rng)
+
+    def propagate(self, adjacency: Adjacency, table: Tensor, keep_layers: bool = False) -> Propagated:
+        return propagate(adjacency, table, self.layer_weights, keep_layers)
+
+
+def layer_weights(config: LightGCNConfig) -> tuple[float, ...]:
+    """One weight per layer k = 0 … K.
+
+    >>> layer_weights(LightGCNConfig(num_layers=3, combine="mean"))
+    (0.25, 0.25, 0.25, 0.25)
+    """
+    depth = config.num_layers + 1
+    if config.combine == "last":
+        return (0.0,) * (depth - 1) + (1.0,)
+    return (1.0 if config.combine == "sum" else 1.0 / depth,) * depth

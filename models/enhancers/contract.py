@@ -1,0 +1,67 @@
+"""What an enhancer is: the four places at which it may reach into any base model (specs/base_models.md §0).
+
+It may (a) change the graph, (b) add to the embeddings before or after propagation, (c) add an auxiliary loss, (d) change
+what is scored with. Each hook does nothing by default. Loop, sampler and evaluator are the base's own: a base and its
+enhanced version differ in the enhancer alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.bases.contract import BaseModel, Batch, Term
+from models.graph import BipartiteGraph, Propagated
+
+
+@dataclass
+class TrainingStep:
+    """What an enhancer sees of one training step."""
+
+    base: BaseModel
+    graph: BipartiteGraph
+    batch: Batch
+    propagated: Propagated
+    epochs_done: float
+    """Position in training: 1.5 is the middle of the second epoch."""
+    views: Any = None
+    """Where an enhancer keeps what several of its hooks need of this batch."""
+
+
+class Enhancer(nn.Module):
+    """Base class; its parameters are trained together with the base's."""
+
+    needs_layers: bool = False
+    """True where x^(0) … x^(K) must be kept in `TrainingStep.propagated`."""
+    l2: float | None = None
+    """Weight of ‖Θ‖² over all parameters, the base's among them; None keeps the base's."""
+
+    def change_graph(self, graph: BipartiteGraph) -> BipartiteGraph:
+        """(a) The graph that is trained and scored with; called once."""
+        return graph
+
+    def change_table(self, table: Tensor) -> Tensor:
+        """(b) The ID rows (nodes, d) that enter propagation."""
+        return table
+
+    def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
+        """(b) The rows that the base's loss sees and the batch as rows of them: all nodes, or those of the batch."""
+        return step.propagated.final, step.batch
+
+    def auxiliary_loss(self, step: TrainingStep) -> dict[str, Term]:
+        """(c) Further terms of the loss."""
+        return {}
+
+    def after_step(self, base: BaseModel) -> None:
+        """Called after each optimiser step."""
+
+    def change_scored(self, final: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+        """(d) The table (nodes, d) that is scored with, from the propagation over the whole graph."""
+        return final
+
+    def diagnostics(self) -> Mapping[str, float]:
+        """Numbers for the history at an evaluation."""
+        return {}

@@ -1,0 +1,159 @@
+"""The user-item graph: its normalised adjacency, edge dropout, and the one propagation that all graph models share.
+
+A node table stacks users on items: row u is user u, row `num_users + i` is item i. The sparsity pattern is built once as
+int32 CSR and never changes; dropping edges only writes zeros into the values, and the transpose is a permutation of the
+same values (specs/performance.md, findings 1). What a model does with the propagated table belongs to `models.bases`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from models.errors import LmmrecError
+
+_INT32_MAX = 2**31 - 1
+
+
+class Adjacency(NamedTuple):
+    """One (possibly thinned) adjacency A and its transpose, both (nodes, nodes) sparse CSR float32."""
+
+    matrix: Tensor
+    transpose: Tensor
+
+
+class Propagated(NamedTuple):
+    """What a base model's propagation gives."""
+
+    final: Tensor
+    """(nodes, d): what the base scores with."""
+    layers: tuple[Tensor, ...]
+    """x^(0) … x^(K), each (nodes, d); empty unless they were asked for."""
+
+
+class BipartiteGraph:
+    """D^-1/2 A D^-1/2 of a binary (users, items) matrix, without self loops.
+
+    Every stored non-zero counts as one edge, duplicates once. Nodes without edges keep an empty row.
+    """
+
+    def __init__(self, train: sp.csr_matrix, device: torch.device | str = "cpu") -> None:
+        edges = binary_csr(train)
+        self.num_users, self.num_items = edges.shape
+        self.num_nodes = self.num_users + self.num_items
+        self.num_edges = int(edges.nnz)
+        if 2 * self.num_edges > _INT32_MAX:
+            raise LmmrecError(f"{self.num_edges:,} training pairs are more than int32 positions hold; sample the users")
+        self.device = torch.device(device)
+        indptr, indices, transpose_position = _bipartite_structure(edges)
+        degree = np.maximum(np.diff(indptr), 1).astype(np.float64)
+        rows = np.repeat(np.arange(self.num_nodes), np.diff(indptr))
+        values = (1.0 / np.sqrt(degree[rows] * degree[indices])).astype(np.float32)
+        self._indptr = torch.from_numpy(indptr).to(self.device)
+        self._indices = torch.from_numpy(indices).to(self.device)
+        self._transpose_position = torch.from_numpy(transpose_position).to(self.device)
+        self._values = torch.from_numpy(values).to(self.device)
+        full = self._with_values(self._values)
+        self.full = Adjacency(full, full)  # symmetric: its own transpose
+
+    def drop_edges(self, keep_prob: float, rng: np.random.Generator) -> Adjacency:
+        """Keeps each of the 2·edges directed entries with `keep_prob`, each direction for itself, values not rescaled.
+
+        `keep_prob` is realised to the nearest 1/65,536: sixteen random bits decide one entry.
+        """
+        if keep_prob >= 1.0:
+            return self.full
+        draws = rng.integers(0, 1 << 16, size=2 * self.num_edges, dtype=np.uint16)
+        kept = torch.from_numpy(draws < round(keep_prob * (1 << 16))).to(self.device)
+        values = self._values * kept
+        transposed = values.index_select(0, self._transpose_position)
+        return Adjacency(self._with_values(values), self._with_values(transposed))
+
+    def _with_values(self, values: Tensor) -> Tensor:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            return torch.sparse_csr_tensor(
+                self._indptr, self._indices, values, (self.num_nodes, self.num_nodes), check_invariants=False
+            )
+
+
+def binary_csr(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """A canonical copy: sorted columns, no duplicates, no explicit zeros, every value 1 (float32)."""
+    copy = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+    copy.sum_duplicates()
+    copy.eliminate_zeros()
+    copy.data[:] = 1.0
+    return copy
+
+
+def _bipartite_structure(edges: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """CSR structure of [[0, R], [R^T, 0]] and, per entry (a, b), the position of the entry (b, a); all int32."""
+    num_edges = edges.nnz
+    positions = sp.csr_matrix((np.arange(num_edges), edges.indices, edges.indptr), shape=edges.shape)
+    flipped = positions.T.tocsr()
+    flipped.sort_indices()
+    indptr = np.concatenate([edges.indptr, num_edges + flipped.indptr[1:]]).astype(np.int32)
+    indices = np.concatenate([edges.indices + edges.shape[0], flipped.indices]).astype(np.int32)
+    transpose_position = np.empty(2 * num_edges, dtype=np.int32)
+    transpose_position[num_edges:] = flipped.data
+    transpose_position[flipped.data] = num_edges + np.arange(num_edges)
+    return indptr, indices, transpose_position
+
+
+def propagate(adjacency: Adjacency, table: Tensor, weights: Sequence[float], keep_layers: bool = False) -> Propagated:
+    """final = sum_k weights[k]·x^(k) with x^(0) = table and x^(k) = A x^(k-1); eq. (4) of LMMRec with weights of one.
+
+    `table` is (nodes, d); there are K = len(weights) - 1 sparse products forward and K backward, whatever is asked for.
+    """
+    if keep_layers:
+        final, *layers = _PropagateLayers.apply(table, adjacency, tuple(weights))  # type: ignore[no-untyped-call]
+        return Propagated(final, (table, *layers))
+    final = _Propagate.apply(table, adjacency, tuple(weights))  # type: ignore[no-untyped-call]
+    return Propagated(final, ())
+
+
+def _horner(matrix: Tensor, terms: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """sum_k weights[k]·matrix^k·terms[k] in K products: z <- weights[k]·terms[k] + matrix z, from the last k down."""
+    z = terms[-1] if weights[-1] == 1.0 else weights[-1] * terms[-1]
+    for term, weight in zip(terms[-2::-1], weights[-2::-1], strict=True):
+        z = torch.addmm(term, matrix, z, beta=weight)
+    return z
+
+
+class _Propagate(torch.autograd.Function):
+    """The weighted layer sum alone; it is linear, so that nothing but the transpose is kept for the backward pass."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...]) -> Tensor:
+        ctx.transpose, ctx.weights = adjacency.transpose, weights
+        return _horner(adjacency.matrix, [table] * len(weights), weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _horner(ctx.transpose, [gradients[0]] * len(ctx.weights), ctx.weights), None, None
+
+
+class _PropagateLayers(torch.autograd.Function):
+    """The weighted layer sum and x^(1) … x^(K); layer gradients join the same backward recursion."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...]) -> tuple[Tensor, ...]:
+        ctx.transpose, ctx.weights = adjacency.transpose, weights
+        layers, final = [table], weights[0] * table
+        for weight in weights[1:]:
+            layers.append(adjacency.matrix @ layers[-1])
+            final.add_(layers[-1], alpha=weight)
+        return final, *layers[1:]
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        of_final, *of_layers = gradients
+        terms = [ctx.weights[0] * of_final]
+        terms += [layer.add(of_final, alpha=w) for layer, w in zip(of_layers, ctx.weights[1:], strict=True)]
+        return _horner(ctx.transpose, terms, (1.0,) * len(terms)), None, None

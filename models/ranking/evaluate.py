@@ -1,0 +1,139 @@
+"""The one evaluator: ranks all items for every user with held-out items, exactly, and measures the lists.
+
+It serves base models, enhancers and anchors alike, for test under both protocols and for validation during training.
+Statistics between two evaluations belong to `significance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from models.errors import LmmrecError
+from models.graph import binary_csr
+from models.progress import track
+from models.ranking.metrics import average_popularity, coverage, gini, ndcg_at_k, recall_at_k
+from models.ranking.protocol import PROTOCOLS, Protocol, Scorer, hidden_items
+from models.ranking.topk import hide, score_chunks, select
+
+KS = (5, 10, 20)
+"""List lengths; LMMRec prints 5 and 10."""
+CATALOGUE_K = 10
+"""List length of coverage, Gini and popularity."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything measured on one held-out part; rows are the users with at least one held-out item."""
+
+    user_idx: np.ndarray
+    """(users,) int64, ascending."""
+    num_train: np.ndarray
+    """(users,) int64 train interactions."""
+    num_test: np.ndarray
+    """(users,) int64 held-out interactions, >= 1."""
+    per_user: dict[Protocol, dict[str, np.ndarray]]
+    """By protocol and `recall_5` … `ndcg_20`: (users,) float64."""
+    catalogue: dict[Protocol, dict[str, float]]
+    """By protocol: `coverage_10`, `gini_10`, `popularity_10` over the lists of these users."""
+    lists: dict[Protocol, np.ndarray]
+    """By protocol: (users, max k) int64 items, best first, -1 where nothing was left."""
+    pair_user_idx: np.ndarray
+    """(pairs,) int64: the held-out pairs, sorted by user and item."""
+    pair_item_idx: np.ndarray
+    """(pairs,) int64."""
+    pair_rank: dict[Protocol, np.ndarray]
+    """By protocol: (pairs,) int64 rank from 1 of each held-out item, 0 where it is not among the first max k."""
+
+    def means(self, protocol: Protocol) -> dict[str, float]:
+        """Every per-user metric averaged over users, then the catalogue metrics."""
+        means = {name: float(values.mean()) for name, values in self.per_user[protocol].items()}
+        return means | self.catalogue[protocol]
+
+
+def evaluate(
+    scorer: Scorer,
+    train: sp.csr_matrix,
+    validation: sp.csr_matrix,
+    test: sp.csr_matrix,
+    protocols: Sequence[Protocol] = PROTOCOLS,
+    ks: Sequence[int] = KS,
+    batch_size: int | None = None,
+) -> Evaluation:
+    """Ranks all items for each user of `test`; the three matrices are (users, items) and disjoint.
+
+    Each chunk is scored once for all protocols. To measure validation, pass it as `test` and protocol `rlmrec`.
+    """
+    relevant = binary_csr(test)
+    user_idx = np.flatnonzero(np.diff(relevant.indptr))
+    if len(user_idx) == 0:
+        raise LmmrecError("there is nothing to evaluate: no user has a held-out interaction; check the split")
+    hidden = {protocol: hidden_items(protocol, train, validation) for protocol in protocols}
+    lists = _ranked_lists(scorer, user_idx, max(ks), hidden, batch_size)
+    num_test = np.diff(relevant.indptr)[user_idx].astype(np.int64)
+    item_popularity = np.bincount(binary_csr(train).indices, minlength=relevant.shape[1])
+    per_user, catalogue, pair_rank = {}, {}, {}
+    for protocol in protocols:
+        position = _positions_in(relevant, user_idx, lists[protocol])  # (users, max k), -1 where no hit
+        per_user[protocol] = _measure(position >= 0, num_test, ks)
+        catalogue[protocol] = _measure_catalogue(lists[protocol][:, :CATALOGUE_K], item_popularity)
+        ranks = np.zeros(relevant.nnz, dtype=np.int64)
+        row, column = np.nonzero(position >= 0)
+        ranks[position[row, column]] = column + 1
+        pair_rank[protocol] = ranks
+    return Evaluation(
+        user_idx=user_idx.astype(np.int64),
+        num_train=np.diff(binary_csr(train).indptr)[user_idx].astype(np.int64),
+        num_test=num_test,
+        per_user=per_user,
+        catalogue=catalogue,
+        lists=lists,
+        pair_user_idx=np.repeat(user_idx, num_test).astype(np.int64),
+        pair_item_idx=relevant.indices.astype(np.int64),
+        pair_rank=pair_rank,
+    )
+
+
+def _ranked_lists(
+    scorer: Scorer, user_idx: np.ndarray, k: int, hidden: dict[Protocol, sp.csr_matrix], batch_size: int | None
+) -> dict[Protocol, np.ndarray]:
+    """(users, k) items per protocol. What one protocol hides the next hides too, so that chunks are masked in place."""
+    in_order = sorted(hidden, key=lambda protocol: hidden[protocol].nnz)
+    num_items = hidden[in_order[0]].shape[1]
+    lists = {protocol: np.full((len(user_idx), k), -1, dtype=np.int64) for protocol in in_order}
+    with track("rank all items", total=len(user_idx), unit="users") as step:
+        for rows, chunk in score_chunks(scorer, user_idx, num_items, batch_size):
+            for protocol in in_order:
+                hide(chunk, hidden[protocol], user_idx[rows])
+                items, scores = select(chunk, k)
+                shown = items.masked_fill(scores.isneginf(), -1).cpu().numpy()
+                lists[protocol][rows, : shown.shape[1]] = shown
+            step.advance(rows.stop - rows.start)
+    return lists
+
+
+def _positions_in(relevant: sp.csr_matrix, user_idx: np.ndarray, lists: np.ndarray) -> np.ndarray:
+    """For each listed item its position among the stored entries of `relevant`, -1 where it is not relevant."""
+    num_items = relevant.shape[1]
+    users = np.repeat(np.arange(relevant.shape[0], dtype=np.int64), np.diff(relevant.indptr))
+    keys = users * num_items + relevant.indices
+    wanted = user_idx[:, None] * num_items + lists
+    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where((lists >= 0) & (keys[position] == wanted), position, -1)
+
+
+def _measure(hits: np.ndarray, num_test: np.ndarray, ks: Sequence[int]) -> dict[str, np.ndarray]:
+    recalls = {f"recall_{k}": recall_at_k(hits, num_test, k) for k in ks}
+    return recalls | {f"ndcg_{k}": ndcg_at_k(hits, num_test, k) for k in ks}
+
+
+def _measure_catalogue(lists: np.ndarray, item_popularity: np.ndarray) -> dict[str, float]:
+    num_items = len(item_popularity)
+    return {
+        f"coverage_{CATALOGUE_K}": coverage(lists, num_items),
+        f"gini_{CATALOGUE_K}": gini(lists, num_items),
+        f"popularity_{CATALOGUE_K}": average_popularity(lists, item_popularity),
+    }

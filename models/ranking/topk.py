@@ -1,0 +1,94 @@
+"""Exact top-k over all items, in chunks of users, with ties broken by the lower item index.
+
+The score matrix of all users never exists: one chunk of rows at a time is scored, masked and cut. What is done with the
+lists (metrics, recommendations) belongs to the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from models.errors import LmmrecError
+from models.ranking.protocol import Scorer
+
+CHUNK_SCORES = 4 * 2**20
+"""Scores held at once, 16 MB of float32, unless the caller sets the number of users."""
+
+
+def top_k(
+    scorer: Scorer, user_idx: np.ndarray, k: int, exclude: sp.csr_matrix, batch_size: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best `k` items of each user among those not in the user's row of `exclude`.
+
+    Returns items (users, k) int64 and scores (users, k) float32, best first; where fewer than `k` items are left, the
+    rest is item -1 with score -inf. Raises where a score is not a number.
+    """
+    user_idx = np.asarray(user_idx, dtype=np.int64)
+    items = np.full((len(user_idx), k), -1, dtype=np.int64)
+    scores = np.full((len(user_idx), k), -np.inf, dtype=np.float32)
+    for rows, chunk in score_chunks(scorer, user_idx, exclude.shape[1], batch_size):
+        hide(chunk, exclude, user_idx[rows])
+        best_items, best_scores = select(chunk, k)
+        items[rows, : best_items.shape[1]] = best_items.cpu().numpy()
+        scores[rows, : best_scores.shape[1]] = best_scores.cpu().numpy()
+    items[np.isneginf(scores)] = -1
+    return items, scores
+
+
+def score_chunks(
+    scorer: Scorer, user_idx: np.ndarray, num_items: int, batch_size: int | None = None
+) -> Iterator[tuple[slice, Tensor]]:
+    """Positions in `user_idx` and their own (chunk, items) float32 score tensor, which the caller may overwrite."""
+    size = batch_size or max(1, CHUNK_SCORES // max(1, num_items))
+    for start in range(0, len(user_idx), size):
+        rows = slice(start, min(start + size, len(user_idx)))
+        chunk = torch.as_tensor(scorer.score(user_idx[rows])).to(torch.float32)
+        if chunk.shape != (rows.stop - start, num_items):
+            raise LmmrecError(
+                f"the model scores {tuple(chunk.shape)} but {(rows.stop - start, num_items)} was expected; "
+                "it was trained on another split"
+            )
+        yield rows, chunk
+
+
+def hide(chunk: Tensor, exclude: sp.csr_matrix, user_idx: np.ndarray) -> None:
+    """Sets, in place, the score of each user's excluded items to -inf."""
+    counts = np.diff(exclude.indptr)[user_idx]
+    hidden = exclude[user_idx]
+    row = torch.from_numpy(np.repeat(np.arange(len(user_idx)), counts)).to(chunk.device)
+    column = torch.from_numpy(hidden.indices.astype(np.int64)).to(chunk.device)
+    chunk[row, column] = -torch.inf
+
+
+def select(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Items (rows, min(k, items)) int64 and their scores, ordered by score, equal scores by lower item index.
+
+    `torch.topk` leaves ties to chance. One item more than wanted shows whether a tie crosses the edge of the list; only
+    such rows are selected again, by a key that is unique for every item.
+    """
+    num_items = chunk.shape[1]
+    k = min(k, num_items)
+    values, items = chunk.topk(min(k + 1, num_items), dim=1)
+    if bool(values[:, 0].isnan().any()):
+        raise LmmrecError("the model gives scores that are not numbers; train it again with a smaller learning rate")
+    if values.shape[1] > k:
+        tied = torch.nonzero(values[:, k - 1] == values[:, k]).squeeze(1)
+        if len(tied):
+            items[tied, :k] = _select_tied(chunk.index_select(0, tied), values[tied, k - 1 : k], k)
+    items = items[:, :k].sort(dim=1).values  # lower index first, so that the stable sort below keeps it first
+    scores = chunk.gather(1, items)
+    order = scores.argsort(dim=1, descending=True, stable=True)
+    return items.gather(1, order), scores.gather(1, order)
+
+
+def _select_tied(chunk: Tensor, edge: Tensor, k: int) -> Tensor:
+    """All items above the edge score (rows, 1), filled up to `k` with the lowest indices at the edge score itself."""
+    num_items = chunk.shape[1]
+    falling = torch.arange(num_items, 0, -1, device=chunk.device, dtype=torch.int32)  # lower index, larger key
+    key = torch.where(chunk > edge, falling + num_items, torch.where(chunk == edge, falling, 0))
+    return key.topk(k, dim=1).indices

@@ -1,0 +1,48 @@
+"""A trained model as tensors and settings: what `fit` returns, a checkpoint stores and the evaluator ranks with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.bases import BaseConfig, base_spec
+from models.enhancers import EnhancerConfig
+from models.errors import LmmrecError
+from models.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """Scores without graph, text or training code."""
+
+    base: BaseConfig
+    enhancer: EnhancerConfig | None
+    training: TrainingConfig
+    seed: int
+    num_users: int
+    num_items: int
+    final: Mapping[str, Tensor]
+    """The tensors that the base model's `score` reads; at least `users` (users, d) and `items` (items, d)."""
+    parameters: Mapping[str, Tensor]
+    """The trained weights of the chosen epoch, by name."""
+    history: list[dict[str, Any]]
+    """One entry per evaluation: epoch, loss terms of that epoch, validation metrics."""
+    best_epoch: int
+    """The epoch whose weights these are, counted from 0."""
+    seconds: float = 0.0
+    """Wall seconds of training; 0 where the model was loaded."""
+
+    @torch.no_grad()
+    def score(self, user_idx: np.ndarray) -> Tensor:
+        """(batch,) user indices -> (batch, items) float32 scores of all items, on the device of the model."""
+        users = torch.as_tensor(user_idx, dtype=torch.int64, device=self.final["users"].device)
+        if len(users) and (int(users.min()) < 0 or int(users.max()) >= self.num_users):
+            raise LmmrecError(
+                f"user indices must lie in 0 … {self.num_users - 1}, got {int(users.min())} … {int(users.max())}"
+            )
+        return base_spec(self.base.name).model().score(self.final, users)

@@ -1,0 +1,130 @@
+"""One model in training: builds its parts from named random streams, runs an epoch, and gives what is scored with.
+
+How long to train and which epoch to keep is decided in `fit`. All that changes from step to step lives on a `Trainer`
+(parameters, optimiser, teacher, two generators), so that saving and resuming has one place to look at.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from models.bases import BaseConfig, base_spec
+from models.bases.contract import Batch, Term
+from models.enhancers import EnhancerConfig, enhancer_spec
+from models.enhancers.contract import Enhancer, TrainingStep
+from models.errors import LmmrecError
+from models.graph import BipartiteGraph
+from models.losses import squared_norm
+from models.training.config import RunConfig, TrainingConfig
+from models.training.data import TrainingData
+from models.training.sampler import Sampler
+from models.training.streams import numpy_stream, torch_stream
+
+
+class Trainer:
+    """Everything that one training run holds."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        base: BaseConfig,
+        enhancer: EnhancerConfig | None,
+        training: TrainingConfig,
+        run: RunConfig,
+    ) -> None:
+        self.device = torch.device(run.device)
+        self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
+        self.drop_rng = numpy_stream(run.seed, "edge-dropout")
+        self.base = base_spec(base.name).model()(base, data.num_users, data.num_items, torch_stream(run.seed, "base"))
+        self.enhancer = Enhancer()
+        if enhancer is not None:
+            texts = torch.from_numpy(data.texts()) if enhancer_spec(enhancer.name).needs_text else None
+            model = enhancer_spec(enhancer.name).model()
+            self.enhancer = model(enhancer, self.base, texts, torch_stream(run.seed, enhancer.name))
+        self.base.to(self.device)
+        self.enhancer.to(self.device)
+        self.graph = self.enhancer.change_graph(BipartiteGraph(data.train, self.device))
+        self.l2 = self.base.l2 if self.enhancer.l2 is None else self.enhancer.l2
+        extra = [parameter for parameter in self.enhancer.parameters() if parameter.requires_grad]
+        groups = self.base.param_groups(self.l2)
+        if extra:
+            groups.append({"params": extra, "weight_decay": 2.0 * self.l2})
+        self.optimizer = torch.optim.Adam(groups, lr=training.learning_rate, fused=True)
+
+    def run_epoch(self, epoch: int) -> dict[str, float]:
+        """One pass over all positives; the mean of each loss term over its steps, and `l2` = lambda_Theta·‖Θ‖²."""
+        sums: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        num_batches = self.sampler.num_batches
+        for number, batch in enumerate(self.sampler.epoch(self.device)):
+            for name, term in self.run_step(batch, epoch + number / num_batches).items():
+                value = term.value.detach()
+                sums[name] = sums[name] + value if name in sums else value
+                counts[name] = counts.get(name, 0) + 1
+        losses = {name: float(total) / counts[name] for name, total in sums.items()}
+        losses["l2"] = self.l2 * float(squared_norm([parameter for _, parameter in self.named_parameters()]))
+        self._refuse_non_finite(epoch, losses)
+        return losses
+
+    def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
+        """One optimiser step (specs/lmmrec.md §6.2); the L2 term is the optimiser's weight decay."""
+        adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
+        table = self.enhancer.change_table(self.base.table)
+        propagated = self.base.propagate(adjacency, table, keep_layers=self.enhancer.needs_layers)
+        step = TrainingStep(self.base, self.graph, batch, propagated, epochs_done)
+        final, rows = self.enhancer.change_final(step)
+        terms = self.base.loss(final, rows) | self.enhancer.auxiliary_loss(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.enhancer.after_step(self.base)
+        return terms
+
+    @torch.no_grad()
+    def final_tensors(self) -> dict[str, Tensor]:
+        """What is scored with now: online weights, whole graph."""
+        table = self.enhancer.change_table(self.base.table)
+        propagated = self.base.propagate(self.graph.full, table, keep_layers=self.enhancer.needs_layers)
+        return self.base.final_tensors(self.enhancer.change_scored(propagated.final, propagated.layers))
+
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
+        """The trained parameters, `base.…` and `enhancer.…`; never the teacher's."""
+        both = [("base", self.base), ("enhancer", self.enhancer)]
+        return [
+            (f"{prefix}.{name}", parameter)
+            for prefix, module in both
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        ]
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy of the trained parameters."""
+        return {name: parameter.detach().clone() for name, parameter in self.named_parameters()}
+
+    @torch.no_grad()
+    def restore(self, weights: dict[str, Tensor]) -> None:
+        """Puts a copy made by `weights` back."""
+        for name, parameter in self.named_parameters():
+            parameter.copy_(weights[name])
+
+    def _refuse_non_finite(self, epoch: int, losses: dict[str, float]) -> None:
+        """A parameter that is not finite is named before a loss is: it says where, the loss only says that."""
+        broken = [name for name, parameter in self.named_parameters() if not bool(parameter.detach().isfinite().all())]
+        broken += [name for name, value in losses.items() if not abs(value) < float("inf")]
+        if broken:
+            raise LmmrecError(
+                f"training stopped in epoch {epoch}: {broken[0]!r} is not finite any more; "
+                "lower learning_rate, or raise the temperatures"
+            )
+
+
+def weighted_sum(terms: dict[str, Term]) -> Tensor:
+    """The loss that is differentiated: sum of weight·value."""
+    total: Tensor | None = None
+    for weight, value in terms.values():
+        part = value if weight == 1.0 else weight * value
+        total = part if total is None else total + part
+    if total is None:
+        raise ValueError("a model without any loss term cannot be trained")
+    return total
