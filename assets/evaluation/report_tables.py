@@ -1,0 +1,245 @@
+"""The report's tables: numbers become text once, here, and the same text goes to the page and to the CSV beside it.
+
+A `Table` knows nothing of HTML. How numbers came about is `leaderboard.py` and `slices.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assets.evaluation.pairing import METRICS, Subject
+from assets.evaluation.slices import Slice
+
+_NAMES = {
+    "lightgcn": "LightGCN",
+    "weightedgcl": "WeightedGCL",
+    "polycf": "PolyCF",
+    "lmmrec": "LMMRec",
+    "popularity": "Popularity",
+    "itemknn": "Item-kNN",
+    "userknn": "User-kNN",
+    "ease": "EASE",
+    "gfcf": "GF-CF",
+    "als": "ALS",
+    "recall": "Recall",
+    "ndcg": "NDCG",
+    "gini": "Gini",
+}
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry: its text, and where there is one the spread that stands beside it."""
+
+    text: str
+    spread: str = ""
+    is_best: bool = False
+    is_number: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of equal length; the first column names the row."""
+
+    name: str
+    """File name of the CSV, without suffix."""
+    caption: str
+    """What the numbers are, with the protocol where they have one."""
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    def as_csv(self) -> str:
+        """The same texts; a column whose cells have a spread is followed by one that holds it."""
+        spread = [any(row[at].spread for row in self.rows) for at in range(len(self.columns))]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(
+            [
+                name
+                for at, label in enumerate(self.columns)
+                for name in ([label, f"{label} std"] if spread[at] else [label])
+            ]
+        )
+        for row in self.rows:
+            writer.writerow(
+                [
+                    text
+                    for at, cell in enumerate(row)
+                    for text in ([cell.text, cell.spread] if spread[at] else [cell.text])
+                ]
+            )
+        return out.getvalue()
+
+
+def display_name(name: str) -> str:
+    return _NAMES.get(name, name)
+
+
+def metric_name(metric: str, k: int | None) -> str:
+    return display_name(metric) + (f"@{k}" if k is not None else "")
+
+
+def subject_name(subject: Subject) -> str:
+    """`LightGCN`, `LightGCN + LMMRec`, `LightGCN + LMMRec (shuffled text)`; anchors by their own name."""
+    if subject.is_anchor or (subject.method, subject.variant) == ("base", "full"):
+        return display_name(subject.base_model)
+    variant = "" if subject.variant == "full" else f" ({subject.variant.replace('-', ' ')})"
+    method = "" if subject.method == "base" else f" + {display_name(subject.method)}"
+    return f"{display_name(subject.base_model)}{method}{variant}"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    return NOTHING if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    return NOTHING if value is None else f"{signed(100 * value, digits)} %"
+
+
+def p_text(value: float | None) -> str:
+    """Two digits that mean something: `0.42`, `0.0031`, `2e-07`."""
+    if value is None:
+        return NOTHING
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}" if value >= 1e-4 else f"{value:.0e}"
+
+
+def seconds(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.1f} s" if value < 120 else f"{value / 60:.1f} min"
+
+
+def word(text: str) -> Cell:
+    return Cell(text, is_number=False)
+
+
+def results_table(board: Sequence[Mapping[str, Any]], dataset: str, protocol: str, order: Sequence[Subject]) -> Table:
+    """Means over seeds of the six metrics, anchors first, best value of each column marked."""
+    found = {(Subject(*_key(row)), row["metric"], row["k"]): row for row in board}
+    shown = [subject for subject in order if any((subject, *metric) in found for metric in METRICS)]
+    best = {
+        metric: max((found[subject, *metric]["mean"] for subject in shown if (subject, *metric) in found), default=None)
+        for metric in METRICS
+    }
+    rows = []
+    for subject in shown:
+        cells = [word(subject_name(subject))]
+        for metric in METRICS:
+            row = found.get((subject, *metric))
+            is_best = row is not None and row["mean"] == best[metric]
+            cells.append(Cell(number(row["mean"]), _spread(row), is_best) if row else Cell(NOTHING))
+        seeds = max(row["num_seeds"] for (owner, *_), row in found.items() if owner == subject)
+        cells.append(Cell(NOTHING if subject.is_anchor else str(seeds)))
+        rows.append(cells)
+    return Table(
+        f"{dataset}-results-{protocol}",
+        f"Test results on {dataset}, protocol {protocol}: mean over seeds ± standard deviation; best of each column in bold.",
+        ["Method", *(metric_name(*metric) for metric in METRICS), "Seeds"],
+        rows,
+    )
+
+
+def comparison_table(
+    dataset: str, protocol: str, compared: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]]
+) -> Table:
+    """Paired tests: (what against what, comparisons by metric), one line per metric."""
+    rows = []
+    for name, comparisons in compared:
+        for metric, k in METRICS:
+            found = comparisons.get(f"{metric}_{k}")
+            if found is not None:
+                rows.append([word(name), word(metric_name(metric, k)), *comparison_cells(found)])
+    return Table(
+        f"{dataset}-paired-tests-{protocol}",
+        f"Paired tests on {dataset}, protocol {protocol}: per-user metrics averaged over the common seeds; two-sided p-values "
+        "Holm-adjusted over the six metrics of a comparison, 95 % bootstrap interval over users.",
+        ["Comparison", "Metric", *COMPARISON_COLUMNS],
+        rows,
+    )
+
+
+COMPARISON_COLUMNS = (
+    "Mean",
+    "Compared with",
+    "Difference",
+    "Relative",
+    "95 % low",
+    "95 % high",
+    "t-test p",
+    "Wilcoxon p",
+    "Users",
+    "Verdict",
+)
+
+
+def comparison_cells(found: Mapping[str, Any]) -> list[Cell]:
+    from assets.evaluation.pairing import verdict
+
+    return [
+        Cell(number(found["mean"])),
+        Cell(number(found["other_mean"])),
+        Cell(signed(found["difference"])),
+        Cell(percent(found["relative"])),
+        Cell(signed(found["low"])),
+        Cell(signed(found["high"])),
+        Cell(p_text(found["t_p_holm"])),
+        Cell(p_text(found["wilcoxon_p_holm"])),
+        Cell(f"{found['num_users']:,}"),
+        word(verdict(dict(found))),
+    ]
+
+
+def slices_table(dataset: str, protocol: str, entity: str, compared: Sequence[tuple[str, Sequence[Slice]]]) -> Table:
+    """One line per comparison and slice, Recall@20."""
+    rows = []
+    for name, slices in compared:
+        for one in slices:
+            cells = comparison_cells(one.comparison) if one.comparison else [Cell(NOTHING)] * len(COMPARISON_COLUMNS)
+            rows.append([word(name), word(one.name), *cells])
+    by = (
+        "users by number of training interactions"
+        if entity == "user"
+        else "test items by popularity (head, torso and tail hold 50, 30 and 20 % of the training interactions)"
+    )
+    return Table(
+        f"{dataset}-{entity}-slices-{protocol}",
+        f"Recall@20 on {dataset}, protocol {protocol}, {by}; p-values Holm-adjusted over the slices of a comparison.",
+        ["Comparison", "Training interactions" if entity == "user" else "Items", *COMPARISON_COLUMNS],
+        rows,
+    )
+
+
+def wide_table(
+    name: str, caption: str, board: Iterable[Mapping[str, Any]], order: Sequence[Subject], exclude: Sequence[str]
+) -> Table | None:
+    """All metrics outside `exclude`, one column each; None where there are none."""
+    found = {(Subject(*_key(row)), row["metric"], row["k"]): row for row in board if row["metric"] not in exclude}
+    metrics = sorted({(metric, k) for _, metric, k in found}, key=lambda one: (one[0], one[1] or 0))
+    shown = [subject for subject in order if any((subject, *metric) in found for metric in metrics)]
+    if not shown:
+        return None
+    rows = []
+    for subject in shown:
+        picked = [found.get((subject, *metric)) for metric in metrics]
+        rows.append(
+            [
+                word(subject_name(subject)),
+                *(Cell(number(row["mean"]), _spread(row)) if row else Cell(NOTHING) for row in picked),
+            ]
+        )
+    return Table(name, caption, ["Method", *(metric_name(*metric).capitalize() for metric in metrics)], rows)
+
+
+def _spread(row: Mapping[str, Any]) -> str:
+    return "" if row["std"] is None or row["method"] == "anchor" else number(row["std"])
+
+
+def _key(row: Mapping[str, Any]) -> list[str]:
+    return [str(row[name]) for name in ("dataset", "base_model", "method", "variant", "protocol")]
