@@ -1,0 +1,200 @@
+"""Why this item for this user: what the texts say, what the graph says, and what the text changed.
+
+Everything comes from what the lake holds; nothing is written, no language model is asked. Words are matched by overlap
+(`phrases.py`), texts by the vectors that training saw, and graph scores are split exactly over the user's train items
+(`models.attribution`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.evaluation.lookup import (
+    Motivations,
+    check_names,
+    motivations_of,
+    position_of,
+    served_methods,
+    titles_of,
+)
+from assets.evaluation.phrases import best_matches, rarity
+from assets.evaluation.recipe import serving_cell
+from assets.lake import Address, Lake
+from assets.tables import connect, read_column, read_matrix
+from assets.training.recipe import METHODS
+from models.errors import LmmrecError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from models.training.fitted import FittedModel
+
+NEIGHBOURS_SHOWN = 5
+
+
+def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: str = "lightgcn") -> dict[str, Any]:
+    """An explanation as plain data.
+
+    Returns:
+        `dataset`, `base_model`; `user` and `item` (id, title, summary, provenance, active, passive; empty where there are
+        no texts); `known_in` (the part of the split that holds the pair, or None); `matches` (user motivation, item
+        motivation, similarity 0..1); `text_match` (cosine, percentile among all items, or None); `scores` (one row a
+        method: score, rank among what the user does not have, items); `neighbours` (item_id, title, share of the score,
+        for the method `scored_by`); `own_share`; `text_influence` (one sentence).
+
+    Raises:
+        LmmrecError: unknown dataset, user, item or base model, or nothing trained yet.
+    """
+    check_names(home, dataset, base_model)
+    lake = Lake(home)
+    user_idx = position_of(lake, dataset, "user", user_id)
+    item_idx = position_of(lake, dataset, "item", item_id)
+    methods = served_methods(lake, dataset, base_model)
+    if not methods:
+        raise LmmrecError(
+            f"nothing has been trained on {dataset} with {base_model} yet: run `lmmrec run {dataset}` first."
+        )
+    user = motivations_of(lake, dataset, "user", [user_idx]).get(user_idx)
+    item = motivations_of(lake, dataset, "item", [item_idx]).get(item_idx)
+    models = {method: _load(lake, dataset, base_model, method) for method in methods}
+    train = read_matrix(lake.read(Address("split", dataset)), "train")
+    scores = [
+        {"method": method, **score_and_rank(model, train, user_idx, item_idx)} for method, model in models.items()
+    ]
+    chosen = methods[-1]
+    text_match = text_closeness(lake, dataset, user_idx, item_idx)
+    return {
+        "dataset": dataset,
+        "base_model": base_model,
+        "user": {"id": user_id, **_told(user)},
+        "item": {"id": item_id, "title": titles_of(lake, dataset, [item_id]).get(item_id, ""), **_told(item)},
+        "known_in": _known_in(lake, dataset, user_idx, item_idx),
+        "matches": _matches(user, item),
+        "text_match": text_match,
+        "scores": scores,
+        "scored_by": chosen,
+        **_graph_shares(lake, dataset, models[chosen], train, user_idx, item_idx),
+        "text_influence": text_influence(scores, text_match is not None),
+    }
+
+
+def score_and_rank(model: FittedModel, train: csr_matrix, user_idx: int, item_idx: int) -> dict[str, Any]:
+    """Score of the pair and its rank (1 is best) among the items that are not in the user's train history.
+
+    An item of the history is ranked as if it alone were not in it. Ties go to the lower item index, as in the lists.
+    """
+    import numpy as np
+
+    scores = np.asarray(model.score(np.array([user_idx])))[0].astype(np.float64)
+    candidates = np.ones(len(scores), dtype=bool)
+    candidates[train[user_idx].indices] = False
+    candidates[item_idx] = True
+    score = scores[item_idx]
+    earlier = np.arange(len(scores)) < item_idx
+    before = candidates & ((scores > score) | ((scores == score) & earlier))
+    return {"score": float(score), "rank": int(before.sum()) + 1, "items": int(candidates.sum())}
+
+
+def text_closeness(lake: Lake, dataset: str, user_idx: int, item_idx: int) -> dict[str, float] | None:
+    """Cosine of the user's and the item's text vectors, and the share of all items that are less close, in percent."""
+    import numpy as np
+
+    address = Address("text_embeddings", dataset)
+    if lake.record(address) is None:
+        return None
+    user = np.load(lake.path(address) / "users.npy", mmap_mode="r", allow_pickle=False)[user_idx].astype(np.float64)
+    items = np.load(lake.path(address) / "items.npy", mmap_mode="r", allow_pickle=False).astype(np.float64)
+    lengths = np.maximum(np.linalg.norm(items, axis=1) * np.linalg.norm(user), 1e-12)
+    cosines = items @ user / lengths
+    return {
+        "cosine": float(cosines[item_idx]),
+        "percentile": float(100.0 * (cosines < cosines[item_idx]).mean()),
+    }
+
+
+def text_influence(scores: Sequence[dict[str, Any]], has_vectors: bool) -> str:
+    """One sentence: what the method with text changed for this pair, or that text changed nothing."""
+    by_method = {row["method"]: row for row in scores}
+    with_text = [name for name in by_method if METHODS[name].needs_text]
+    if not has_vectors or not with_text:
+        return "Text had no influence: " + (
+            "the dataset has no text vectors." if not has_vectors else "no method that reads text has been trained."
+        )
+    name = with_text[-1]
+    if "base" not in by_method:
+        return f"{name} was trained with text; what it changed cannot be told, because base has not been trained."
+    before, after = by_method["base"]["rank"], by_method[name]["rank"]
+    if before == after:
+        return f"Text had no influence on the rank: {before:,} by the graph alone and with text."
+    moved = "up" if after < before else "down"
+    return (
+        f"With text the item moves {moved} from rank {before:,} (graph alone) to {after:,}; part of that is chance of "
+        "training, which the leaderboard's shuffled-text row measures."
+    )
+
+
+def _load(lake: Lake, dataset: str, base_model: str, method: str) -> FittedModel:
+    from models.training.checkpoint import load
+
+    cell = serving_cell(lake, dataset, base_model, method)
+    assert cell is not None
+    return load(lake.read(cell))
+
+
+def _told(found: Motivations | None) -> dict[str, Any]:
+    if found is None:
+        return {"summary": "", "provenance": "", "active": [], "passive": []}
+    return {**asdict(found), "active": list(found.active), "passive": list(found.passive)}
+
+
+def _matches(user: Motivations | None, item: Motivations | None) -> list[dict[str, Any]]:
+    if user is None or item is None:
+        return []
+    wanted = [str(entry["motivation"]) for entry in user.active]
+    offered = [str(entry["motivation"]) for entry in item.active]
+    found = best_matches(wanted, offered, rarity([*wanted, *offered]))
+    return [{"user": match.user, "item": match.item, "similarity": round(match.similarity, 4)} for match in found]
+
+
+def _known_in(lake: Lake, dataset: str, user_idx: int, item_idx: int) -> str | None:
+    folder = lake.read(Address("split", dataset))
+    with connect() as connection:
+        for part in ("train", "validation", "test"):
+            found = connection.execute(
+                "SELECT 1 FROM read_parquet(?) WHERE user_idx = ? AND item_idx = ?",
+                [str(folder / f"{part}.parquet"), user_idx, item_idx],
+            ).fetchone()
+            if found is not None:
+                return part
+    return None
+
+
+def _graph_shares(
+    lake: Lake, dataset: str, model: FittedModel, train: csr_matrix, user_idx: int, item_idx: int
+) -> dict[str, Any]:
+    import numpy as np
+
+    from models.attribution import attribute
+
+    found = attribute(model, train, user_idx, item_idx)
+    if found is None:
+        return {"neighbours": [], "own_share": None, "other_neighbours_share": None}
+    ids = read_column(lake.read(Address("interactions", dataset)) / "items.parquet", "item_id")
+    order = np.argsort(-np.abs(found.shares), kind="stable")
+    top = order[:NEIGHBOURS_SHOWN]
+    titles = titles_of(lake, dataset, [str(ids[item]) for item in found.history[top]])
+    return {
+        "neighbours": [
+            {
+                "item_id": str(ids[found.history[row]]),
+                "title": titles.get(str(ids[found.history[row]]), ""),
+                "share": float(found.shares[row]),
+            }
+            for row in top
+        ],
+        "own_share": found.own + found.rest,
+        "other_neighbours_share": float(found.shares[order[NEIGHBOURS_SHOWN:]].sum()),
+    }
