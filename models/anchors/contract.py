@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,7 +35,7 @@ class Anchor(ABC):
         """(batch,) int64 users -> (batch, items) float32, higher is better."""
 
 
-def dense(matrix: sp.spmatrix | np.ndarray) -> np.ndarray:
-    """A product of sparse or dense factors as a dense float32 array."""
+def dense(matrix: Any) -> np.ndarray:
+    """A product of factors, sparse or dense, as a dense float32 array."""
     array = matrix.toarray() if sp.issparse(matrix) else np.asarray(matrix)
     return np.ascontiguousarray(array, dtype=np.float32)
