@@ -10,8 +10,18 @@ import yaml
 
 COLUMNS = {"user_id": "customer", "item_id": "sku", "rating": "stars", "text": "body", "timestamp": "ts"}
 _WORDS = {
-    0: ("a quiet evening with a good story", "the characters feel real", "perfect for slow reading", "beautiful language"),
-    1: ("strong enough for every day outside", "light on long hikes", "keeps dry in heavy rain", "great value for the price"),
+    0: (
+        "a quiet evening with a good story",
+        "the characters feel real",
+        "perfect for slow reading",
+        "beautiful language",
+    ),
+    1: (
+        "strong enough for every day outside",
+        "light on long hikes",
+        "keeps dry in heavy rain",
+        "great value for the price",
+    ),
 }
 
 

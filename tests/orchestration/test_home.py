@@ -38,7 +38,10 @@ def test_a_second_run_on_the_same_home_is_refused_with_the_owner(home: Path) -> 
     try:
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
-        with pytest.raises(LmmrecError, match=f"process {first.pid}, since .* is already running on {home}"), only_one(home):
+        with (
+            pytest.raises(LmmrecError, match=f"process {first.pid}, since .* is already running on {home}"),
+            only_one(home),
+        ):
             pass
     finally:
         first.kill()

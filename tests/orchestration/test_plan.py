@@ -41,7 +41,9 @@ def _recipe(asset: str, group: str, scope: str, upstream: tuple[str, ...], input
         code_version="1",
         upstream=upstream,
         inputs=inputs,  # type: ignore[arg-type]
-        config=lambda address, situation: {"core": situation.entry.core} if asset == "split" and situation.entry else {},
+        config=lambda address, situation: (
+            {"core": situation.entry.core} if asset == "split" and situation.entry else {}
+        ),
         **more,  # type: ignore[arg-type]
     )
 

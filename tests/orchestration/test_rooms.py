@@ -38,7 +38,9 @@ def test_no_room_reaches_up(room: str) -> None:
 
 
 def test_models_need_no_pipeline_libraries() -> None:
-    wrong = {str(path.relative_to(ROOT)): found for path in modules("models") if (found := imported(path) & MODELS_MAY_NOT)}
+    wrong = {
+        str(path.relative_to(ROOT)): found for path in modules("models") if (found := imported(path) & MODELS_MAY_NOT)
+    }
     assert wrong == {}
 
 
@@ -59,6 +61,7 @@ def test_every_folder_is_a_package_and_every_module_says_what_it_is(room: str) -
     silent = [
         str(path.relative_to(ROOT))
         for path in modules(room)
-        if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []

@@ -1,0 +1,53 @@
+"""`lmmrec explain`: why an item suits a user, from motivations and from the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command("explain", short_help="Show why an item suits a user.")
+@click.argument("dataset")
+@click.argument("user_id")
+@click.argument("item_id")
+@click.option("--base-model", default="lightgcn", show_default=True)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(dataset: str, user_id: str, item_id: str, base_model: str, form: str) -> None:
+    """Show why ITEM_ID suits USER_ID in DATASET: motivations that meet, what the graph says, what the text changed."""
+    from assets.evaluation.explain import explain
+    from assets.settings import home_directory
+    from orchestration.terminal import show_json
+
+    found = explain(home_directory(), dataset, user_id, item_id, base_model)
+    if form == "json":
+        show_json(found)
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    from orchestration.terminal import safe, show_table
+
+    user, item = found["user"], found["item"]
+    click.secho(f"{safe(user['id'])} and {safe(item['title'] or item['id'])} ({safe(item['id'])})", bold=True)
+    if found["known_in"]:
+        click.echo(f"The pair is known: it stands in the {found['known_in']} part.")
+    for who, told in (("user", user), ("item", item)):
+        if told["summary"]:
+            click.echo(f"\n{who} ({safe(told['provenance'])}): {safe(told['summary'])}")
+    click.echo()
+    if found["matches"]:
+        show_table(found["matches"], ["user", "item", "similarity"], "motivations that meet")
+    if found["text_match"]:
+        close = found["text_match"]
+        click.echo(
+            f"Their texts: cosine {close['cosine']:.3f}, closer than {close['percentile']:.0f} % of the items are.\n"
+        )
+    show_table(found["scores"], ["method", "score", "rank", "items"], "scores")
+    click.echo(safe(found["text_influence"]) + "\n")
+    if found["neighbours"]:
+        rows = [*found["neighbours"]]
+        rows.append({"item_id": "other items of the user", "share": found["other_neighbours_share"]})
+        rows.append({"item_id": "the user and the item themselves", "share": found["own_share"]})
+        show_table(rows, ["item_id", "title", "share"], f"where the score of {found['scored_by']} comes from")

@@ -1,0 +1,100 @@
+"""The real web server and daemon: `demo` through GraphQL, a backfill that one dataset fails, and a history that stays."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assets.lake import Address, Lake
+from assets.recipes import recipes
+from tests.orchestration import shop
+from tests.orchestration.dagster_api import Ui, processes_of, serving
+
+pytestmark = pytest.mark.e2e
+
+RUN_WITHIN_S = 300
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with two shops: one whose customers say why they buy, and one where hardly anybody writes a word."""
+    folder = tmp_path_factory.mktemp("ui") / "home"
+    folder.mkdir()
+    rows = shop.reviews()
+    silent = [row | {"body": row["body"] if number % 40 == 0 else ""} for number, row in enumerate(rows)]
+    shop.declare(
+        folder,
+        talking=shop.entry(shop.write_reviews(folder / "talking.csv", rows)),
+        silent=shop.entry(shop.write_reviews(folder / "silent.csv", silent)),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ui(home: Path) -> Iterator[Ui]:
+    with serving(home) as running:
+        yield running
+
+
+def test_the_datasets_of_the_home_are_partitions(ui: Ui) -> None:
+    found = ui.query('{ assetNodeOrError(assetKey: {path: ["reviews"]}) { ... on AssetNode { partitionKeys } } }')
+    assert found["assetNodeOrError"]["partitionKeys"] == ["demo", "talking", "silent"]
+
+
+def test_demo_is_made_through_graphql_and_its_checks_read_back(ui: Ui, home: Path) -> None:
+    lake = Lake(home)
+    first = ui.launch("dataset_stage", {"dagster/partition": "demo"})
+    assert ui.wait_for_run(first, RUN_WITHIN_S) == "SUCCESS"
+    second = ui.launch(
+        "grid_stage",
+        {
+            "dagster/partition": "lightgcn|demo",
+            "dagster/partition/base_model": "lightgcn",
+            "dagster/partition/dataset": "demo",
+        },
+    )
+    assert ui.wait_for_run(second, RUN_WITHIN_S) == "SUCCESS"
+    third = ui.launch("publish", {})
+    assert ui.wait_for_run(third, RUN_WITHIN_S) == "SUCCESS"
+    expected = json.loads(Path(__file__).with_name("graph.json").read_text(encoding="utf-8"))["checks"]
+    checks = {**ui.checks_of_run(first), **ui.checks_of_run(second), **ui.checks_of_run(third)}
+    assert sorted(checks) == expected
+    assert [name for name, passed in checks.items() if not passed] == []
+    assert lake.record(Address("validated_motivations", "demo")) is not None
+    assert (home / "reports" / "report.html").exists()
+
+
+def test_a_backfill_trains_only_the_dataset_that_passes_the_gate(ui: Ui, home: Path) -> None:
+    datasets = ["talking", "silent"]
+    keys = {"dataset": datasets, "cell": [f"lightgcn|{name}" for name in datasets]}
+    backfill = ui.backfill(
+        {
+            name: keys[recipe.scope]
+            for name, recipe in recipes().items()
+            if recipe.scope in keys and recipe.method != "base"
+        }
+    )
+    status = ui.wait_for_backfill(backfill, RUN_WITHIN_S)
+    assert status in ("COMPLETED_FAILED", "FAILED")
+    lake = Lake(home)
+    assert {cell.dataset for cell in lake.cells("lmmrec_checkpoint")} - {"demo"} == {"talking"}
+    assert lake.record(Address("split", "silent")) is not None
+    assert lake.record(Address("validated_motivations", "silent")) is None
+    runs = [run for run in ui.runs() if run["tags"].get("dagster/backfill") == backfill]
+    by_partition = {run["tags"]["dagster/partition"]: run["status"] for run in runs}
+    assert by_partition == {"talking": "SUCCESS", "silent": "FAILURE", "lightgcn|talking": "SUCCESS"}
+
+
+def test_history_survives_a_restart_and_nothing_is_left_running(ui: Ui, home: Path) -> None:
+    before = {run["runId"] for run in ui.runs()}
+    ui.process.terminate()
+    assert ui.process.wait(60) == 0
+    assert processes_of(home) == []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", ui.port))
+    with serving(home) as again:
+        assert {run["runId"] for run in again.runs()} == before
