@@ -65,6 +65,14 @@ def validate(frame: pd.DataFrame, expectations: Sequence[Any]) -> list[Finding]:
     return [_finding(result) for result in sorted(results, key=lambda r: int(r.expectation_config.meta["position"]))]
 
 
+def vocabulary() -> Any:
+    """The module `great_expectations.expectations`, imported at the moment of need (three seconds)."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations.expectations
+
+    return great_expectations.expectations
+
+
 def failed(findings: Sequence[Finding], severity: Severity = "error") -> list[Finding]:
     """The findings of that severity that did not pass."""
     return [finding for finding in findings if not finding.passed and finding.severity == severity]

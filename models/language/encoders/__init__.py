@@ -1,0 +1,71 @@
+"""Text encoders: texts in, one float32 row each out, in the same order.
+
+`load_encoder` names what there is; a further encoder is one module and one branch there. Which texts are encoded, and
+keeping vectors for the next time, belongs to `assets/embeddings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EncoderName = Literal["minilm", "lsa", "openai"]
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Which encoder, and how it may run."""
+
+    name: EncoderName = "minilm"
+    model: str | None = None
+    """None means the encoder's own default."""
+    threads: int | None = None
+    """CPU workers; None means all cores."""
+    base_url: str | None = None
+    """Endpoint of `openai`; None means the SDK's own default."""
+    concurrency: int = 16
+    """Requests of `openai` in flight at once."""
+    budget_usd: float | None = None
+    """Stop before the ledger of this home holds more than this."""
+    store: Path = Path("llm.sqlite")
+    """Ledger of paid calls."""
+
+
+class TextEncoder(Protocol):
+    """Turns texts into vectors."""
+
+    name: str
+    """As in the settings."""
+    model: str
+    """What exactly computes: a name with its version or hash. Together with `name` it is the key of stored vectors."""
+    corpus_bound: bool
+    """True where a vector depends on the other texts, too, so that it must not be stored by text."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(len(texts), dim) float32, row k for text k.
+
+        Raises:
+            LmmrecError: the encoder cannot run (package, key or endpoint missing).
+        """
+        ...
+
+
+def load_encoder(config: EncoderConfig) -> TextEncoder:
+    """The encoder of `config`; weights are loaded with the first call of `encode`."""
+    if config.name == "minilm":
+        from models.language.encoders.minilm import MiniLM
+
+        return MiniLM(config)
+    if config.name == "lsa":
+        from models.language.encoders.lsa import LatentSemanticAnalysis
+
+        return LatentSemanticAnalysis(config)
+    from models.language.encoders.openai_embeddings import OpenAIEmbeddings
+
+    return OpenAIEmbeddings(config)

@@ -1,0 +1,150 @@
+"""The tables of this stage on disk: prompts with their lineage, and motivations.
+
+Writers take rows as they are made and put them into one file in their order; nothing else here decides content.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.tables import connect, identifier, literal, write_parquet
+from models.language.chat import ChatRequest, Entity, Source
+from models.language.motivation import MAX_WORDS, Motivation, MotivationAnswer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROMPTS, SHOWN, MOTIVATIONS = "prompts.parquet", "shown.parquet", "motivations.parquet"
+_ROWS_AT_ONCE = 2_000
+_LIST = "STRUCT(motivation VARCHAR, evidence VARCHAR[], strength DOUBLE)[]"
+PROMPT_TYPES = {
+    "entity_idx": "BIGINT",
+    "entity_id": "VARCHAR",
+    "system": "VARCHAR",
+    "user": "VARCHAR",
+    "sources": "VARCHAR",
+    "prompt_sha256": "VARCHAR",
+    "estimated_tokens": "BIGINT",
+}
+SHOWN_TYPES = {"entity_idx": "BIGINT", "user_idx": "BIGINT", "item_idx": "BIGINT", "source_id": "VARCHAR"}
+MOTIVATION_TYPES = {
+    "entity_idx": "BIGINT",
+    "entity_id": "VARCHAR",
+    "summary": "VARCHAR",
+    "active": _LIST,
+    "passive": _LIST,
+    "reasoning": "VARCHAR[]",
+    "provenance": "VARCHAR",
+    "reason": "VARCHAR",
+    "prompt_sha256": "VARCHAR",
+}
+
+
+@dataclass(frozen=True)
+class MotivationRow:
+    """What is known about one user or item; `reason` says why where `provenance` is `fallback`."""
+
+    entity_idx: int
+    entity_id: str
+    summary: str
+    provenance: str
+    active: tuple[Motivation, ...] = ()
+    passive: tuple[Motivation, ...] = ()
+    reasoning: tuple[str, ...] = ()
+    reason: str | None = None
+    prompt_sha256: str | None = None
+
+    @classmethod
+    def of_answer(
+        cls, entity_idx: int, entity_id: str, answer: MotivationAnswer, provenance: str, prompt: str
+    ) -> MotivationRow:
+        return cls(
+            entity_idx,
+            entity_id,
+            answer.summary,
+            provenance,
+            answer.active,
+            answer.passive,
+            answer.reasoning,
+            prompt_sha256=prompt,
+        )
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain columns; lists as JSON, which the writer casts."""
+        return {
+            "entity_idx": self.entity_idx,
+            "entity_id": self.entity_id,
+            "summary": self.summary,
+            "active": json.dumps([motivation.model_dump() for motivation in self.active]),
+            "passive": json.dumps([motivation.model_dump() for motivation in self.passive]),
+            "reasoning": json.dumps(list(self.reasoning)),
+            "provenance": self.provenance,
+            "reason": self.reason,
+            "prompt_sha256": self.prompt_sha256,
+        }
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str], path: Path) -> int:
+    """Write rows in their order, a few thousand in memory at a time, and return how many there were.
+
+    Args:
+        rows: one mapping a row, with the keys of `types`; values of nested types are JSON text.
+        types: column -> SQL type, in the order of the columns.
+        path: the Parquet file to be written.
+    """
+    import pandas as pd
+
+    nested = {name for name, kind in types.items() if kind.endswith("[]")}
+    columns = ", ".join(
+        f"CAST({f'CAST({identifier(name)} AS JSON)' if name in nested else identifier(name)} AS {kind}) AS "
+        f"{identifier(name)}"
+        for name, kind in types.items()
+    )
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".parts-") as folder, connect(threads=1) as connection:
+        parts = []
+        remaining = iter(rows)
+        for number, chunk in enumerate(iter(lambda: list(islice(remaining, _ROWS_AT_ONCE)), [])):
+            frame = pd.DataFrame(chunk, columns=list(types), dtype=object)
+            connection.register("chunk", frame)
+            parts.append(Path(folder) / f"{number:06d}.parquet")
+            write_parquet(connection, f"SELECT {columns} FROM chunk", parts[-1])
+            connection.unregister("chunk")
+        if not parts:
+            empty = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in types.items())
+            return write_parquet(connection, f"SELECT {empty} LIMIT 0", path)
+        listed = ", ".join(literal(part) for part in parts)
+        return write_parquet(connection, f"SELECT * FROM read_parquet([{listed}])", path)
+
+
+def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[ChatRequest, str, str]]:
+    """(request, entity id, prompt sha256) of every prompt in `folder`, by index; the request's id is the index."""
+    with connect() as connection:
+        cursor = connection.execute(
+            'SELECT entity_idx, entity_id, system, "user", sources, prompt_sha256 FROM read_parquet(?)',
+            [str(folder / PROMPTS)],
+        )
+        while chunk := cursor.fetchmany(_ROWS_AT_ONCE):
+            for entity_idx, entity_id, system, user, sources, sha256 in chunk:
+                shown = tuple(Source(s["source_id"], s["kind"], s["text"]) for s in json.loads(sources))
+                yield (
+                    ChatRequest(str(entity_idx), entity, system, user, shown, MAX_WORDS[entity], version),
+                    entity_id,
+                    sha256,
+                )
+
+
+def read_motivations(path: Path) -> pd.DataFrame:
+    """The rows of a motivations file; `active` and `passive` are lists of dicts, `reasoning` a list of str."""
+    import pandas as pd
+
+    with connect() as connection:
+        cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        names = [column[0] for column in cursor.description]
+        rows = cursor.fetchall()
+    return pd.DataFrame({name: [row[at] for row in rows] for at, name in enumerate(names)})

@@ -1,0 +1,131 @@
+"""Chat models behind one small interface: requests in, typed outcomes out, joined by id and never by position.
+
+`chat_model` chooses; a further backend is one module and one branch there. What a prompt says belongs to
+`assets/motivations`, what an answer must look like to `motivation.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from models.language.motivation import MotivationAnswer
+
+Entity = Literal["user", "item"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One piece of text that a prompt shows."""
+
+    source_id: str
+    """What evidence cites; several pieces may share one (title, summary and review of one item)."""
+    kind: str
+    """`title`, `categories`, `description`, `summary` or `review`; reviews are the entity's own words."""
+    text: str
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """One question about one user or item."""
+
+    id: str
+    entity: Entity
+    system: str
+    user: str
+    """The rendered message: instructions and the fenced sources."""
+    sources: tuple[Source, ...]
+    """The same sources once more, for models that read no prompts."""
+    max_words: int
+    """Words of the summary, at most."""
+    prompt_version: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What answering took; zero where the answer was already at hand."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+            self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A valid answer."""
+
+    id: str
+    answer: MotivationAnswer
+    usage: Usage = field(default=Usage())
+    cached: bool = False
+    """True where it was paid for earlier."""
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """No valid answer, and why."""
+
+    id: str
+    reason: str
+    retryable: bool = False
+    """True where asking again later may help (the endpoint was down), False where it would not (a refusal)."""
+    usage: Usage = field(default=Usage())
+
+
+Outcome = Answered | Unanswered
+
+
+class ChatModel(Protocol):
+    """Answers requests. Everything answered before an exception is kept and costs nothing the next time."""
+
+    provenance: str
+    """How its answers are marked, such as `extractive` or `openai:gpt-4o-mini`."""
+
+    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
+        """One outcome for each request, in any order.
+
+        Raises:
+            LmmrecError: nothing more can be answered (no key, no credit, budget reached).
+        """
+        ...
+
+    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
+        """Those that would have to be asked (and paid) now."""
+        ...
+
+
+@dataclass(frozen=True)
+class ChatConfig:
+    """Which chat model, and how it may be called."""
+
+    kind: Literal["extractive", "openai"] = "extractive"
+    model: str = "gpt-4o-mini"
+    base_url: str | None = None
+    concurrency: int = 16
+    """Requests in flight at once."""
+    budget_usd: float | None = None
+    """Stop before the ledger of this home holds more than this; None means no bound."""
+    store: Path = Path("llm.sqlite")
+    """Answers and attempts."""
+
+
+def chat_model(config: ChatConfig) -> ChatModel:
+    """The chat model of `config`; nothing is called and no key is read yet."""
+    if config.kind == "extractive":
+        from models.language.extractive import ExtractiveModel
+
+        return ExtractiveModel()
+    from models.language.openai_chat import OpenAIChatModel
+
+    return OpenAIChatModel(config)
