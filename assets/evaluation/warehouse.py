@@ -165,7 +165,7 @@ def _add_cell(connection: duckdb.DuckDBPyConnection, lake: Lake, cell: Address) 
     connection.execute(
         f"""INSERT INTO metrics BY NAME
         SELECT *, ?::DOUBLE AS train_seconds, ?::VARCHAR AS run_id, ?::TIMESTAMP AS created_at
-        FROM read_parquet({literal(folder / "means.parquet")})""",
+        FROM read_parquet({literal(folder / "means.parquet")}, hive_partitioning = false)""",
         [seconds, record.run_id, record.created_at.replace(tzinfo=None)],
     )
     method = recipes()[cell.asset].method
@@ -175,9 +175,8 @@ def _add_cell(connection: duckdb.DuckDBPyConnection, lake: Lake, cell: Address) 
     values = ", ".join(f"{literal(str(value))} AS {name}" for name, value in names.items())
     seed = f"{2023 if cell.seed is None else cell.seed}::BIGINT AS seed"
     for table, file in (("user_metrics", "per_user.parquet"), ("hits", "hits.parquet")):
-        connection.execute(
-            f"INSERT INTO {table} BY NAME SELECT {values}, {seed}, * FROM read_parquet({literal(folder / file)})"
-        )
+        source = f"read_parquet({literal(folder / file)}, hive_partitioning = false)"
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT {values}, {seed}, * FROM {source}")
 
 
 def _train_seconds(lake: Lake, cell: Address, metadata: Mapping[str, Any]) -> float | None:
