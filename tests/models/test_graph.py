@@ -1,0 +1,119 @@
+"""The adjacency and the propagation against dense twins, the autograd formulas against numerical gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from torch_geometric.nn import LGConv
+
+from models.graph import Adjacency, BipartiteGraph, binary_csr, propagate
+from tests.models.strategies import interactions, random_interactions
+from tests.reference import graph_models as reference
+
+pytestmark = pytest.mark.unit
+
+
+def dense(matrix: torch.Tensor) -> np.ndarray:
+    return matrix.to_dense().numpy()
+
+
+@given(interactions())
+def test_the_adjacency_is_the_symmetric_normalisation(train: np.ndarray) -> None:
+    graph = BipartiteGraph(sp.csr_matrix(train))
+    np.testing.assert_allclose(dense(graph.full.matrix), reference.normalised_adjacency(train), atol=1e-7)
+
+
+def test_positions_are_int32_so_that_the_fast_product_is_taken() -> None:
+    matrix = BipartiteGraph(random_interactions(5, 7, 0.3, 0)).full.matrix
+    assert matrix.crow_indices().dtype == torch.int32
+    assert matrix.col_indices().dtype == torch.int32
+
+
+def test_repeated_and_explicit_zero_entries_do_not_count() -> None:
+    repeated = sp.csr_matrix((np.array([1.0, 5.0, 0.0]), ([0, 0, 1], [1, 1, 0])), shape=(2, 2))
+    assert binary_csr(repeated).toarray().tolist() == [[0, 1], [0, 0]]
+    once = BipartiteGraph(sp.csr_matrix(np.array([[0, 1], [0, 0]])))
+    np.testing.assert_array_equal(dense(BipartiteGraph(repeated).full.matrix), dense(once.full.matrix))
+
+
+@given(interactions())
+def test_dropping_zeroes_entries_unscaled_and_the_transpose_follows(train: np.ndarray) -> None:
+    graph = BipartiteGraph(sp.csr_matrix(train))
+    dropped = graph.drop_edges(0.5, np.random.default_rng(1))
+    full, thinned = dense(graph.full.matrix), dense(dropped.matrix)
+    assert np.all((thinned == full) | (thinned == 0.0))
+    np.testing.assert_array_equal(dense(dropped.transpose), thinned.T)
+
+
+def test_directions_are_dropped_independently_at_the_stated_rate() -> None:
+    graph = BipartiteGraph(random_interactions(200, 200, 0.5, 0))
+    kept = dense(graph.drop_edges(0.8, np.random.default_rng(0)).matrix) > 0
+    present = dense(graph.full.matrix) > 0
+    there, back = kept[:200, 200:][present[:200, 200:]], kept[200:, :200].T[present[:200, 200:]]
+    share = there.mean(), back.mean(), (there & back).mean()
+    assert share == pytest.approx((0.8, 0.8, 0.8**2), abs=0.01)
+
+
+def test_keeping_everything_draws_nothing() -> None:
+    graph, rng = BipartiteGraph(random_interactions(4, 4, 0.5, 0)), np.random.default_rng(0)
+    before = rng.bit_generator.state
+    assert graph.drop_edges(1.0, rng) is graph.full
+    assert rng.bit_generator.state == before
+
+
+@settings(deadline=None)
+@given(interactions())
+@pytest.mark.parametrize("keep_layers", [False, True])
+@pytest.mark.parametrize("weights", [(1.0, 1.0, 1.0, 1.0), (0.25, 0.25, 0.25, 0.25), (0.0, 0.0, 1.0), (1.0,)])
+def test_the_layer_sum_is_that_of_the_dense_twin(
+    keep_layers: bool, weights: tuple[float, ...], train: np.ndarray
+) -> None:
+    graph = BipartiteGraph(sp.csr_matrix(train))
+    table = torch.randn(graph.num_nodes, 3, generator=torch.Generator().manual_seed(0))
+    found = propagate(graph.full, table, weights, keep_layers)
+    layers = reference.layers(reference.normalised_adjacency(train), table.double().numpy(), len(weights) - 1)
+    np.testing.assert_allclose(found.final, sum(w * x for w, x in zip(weights, layers, strict=True)), atol=1e-5)
+    if keep_layers:
+        for layer, expected in zip(found.layers, layers, strict=True):
+            np.testing.assert_allclose(layer, expected, atol=1e-5)
+
+
+def test_propagation_equals_that_of_torch_geometric() -> None:
+    train = random_interactions(30, 20, 0.2, 3)
+    graph = BipartiteGraph(train)
+    pairs = torch.from_numpy(np.stack(train.nonzero())).long() + torch.tensor([[0], [30]])
+    table, convolution = torch.randn(50, 8), LGConv()
+    layer, total = table, table.clone()
+    for _ in range(3):
+        layer = convolution(layer, torch.cat([pairs, pairs.flip(0)], dim=1))
+        total += layer
+    torch.testing.assert_close(propagate(graph.full, table, (1.0,) * 4).final, total)
+
+
+@pytest.mark.parametrize("keep_layers", [False, True])
+def test_the_written_gradient_is_the_numerical_one_on_a_dropped_graph(keep_layers: bool) -> None:
+    graph = BipartiteGraph(random_interactions(4, 5, 0.5, 1))
+    dropped = graph.drop_edges(0.6, np.random.default_rng(2))
+    adjacency = Adjacency(dropped.matrix.double(), dropped.transpose.double())
+    table = torch.randn(graph.num_nodes, 2, dtype=torch.float64, requires_grad=True)
+
+    def outputs(table: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        final, layers = propagate(adjacency, table, (1.0, 0.5, 2.0), keep_layers)
+        return (final, *layers[1:])
+
+    assert torch.autograd.gradcheck(outputs, (table,))
+
+
+def test_asking_for_layers_changes_no_bit_of_the_gradient() -> None:
+    graph = BipartiteGraph(random_interactions(30, 20, 0.2, 1))
+    table, direction = torch.randn(50, 8, requires_grad=True), torch.randn(50, 8)
+    gradients = []
+    for keep_layers in (False, True):
+        (gradient,) = torch.autograd.grad(
+            (propagate(graph.full, table, (1.0,) * 4, keep_layers).final * direction).sum(), table
+        )
+        gradients.append(gradient)
+    assert torch.equal(*gradients)

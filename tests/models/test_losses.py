@@ -1,0 +1,107 @@
+"""Every loss against its slow twin, its gradient against the numerical one, and the laws of specs/lmmrec.md §6.3."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.losses import bpr, correspondence, motivation_contrast, squared_norm
+from tests.models.strategies import matrices
+from tests.reference import graph_models, lmmrec
+
+pytestmark = pytest.mark.unit
+
+rows = st.lists(st.integers(0, 5), min_size=4, max_size=4)
+
+
+@given(matrices(6, 3), rows, rows, rows)
+def test_bpr_is_minus_log_sigmoid_of_the_margin(
+    table: np.ndarray, users: list[int], up: list[int], down: list[int]
+) -> None:
+    found = bpr(torch.from_numpy(table), torch.tensor(users), torch.tensor(up), torch.tensor(down))
+    assert float(found) == pytest.approx(graph_models.bpr(table, users, up, down), abs=1e-9)
+
+
+@settings(deadline=None)
+@given(matrices(6, 3), rows, rows, rows)
+def test_the_bpr_gradient_is_the_numerical_one_with_repeated_rows(
+    table: np.ndarray, users: list[int], up: list[int], down: list[int]
+) -> None:
+    triple = [torch.tensor(index) for index in (users, up, down)]
+    assert torch.autograd.gradcheck(lambda rows: bpr(rows, *triple), (torch.from_numpy(table).requires_grad_(),))
+
+
+def test_bpr_of_equal_scores_is_log_two_and_scales_with_an_outer_factor() -> None:
+    table = torch.zeros(3, 2, requires_grad=True)
+    assert bpr(table, *torch.tensor([[0], [1], [2]])).item() == pytest.approx(math.log(2))
+    drawn = torch.randn(3, 2, requires_grad=True)
+    (once,) = torch.autograd.grad(bpr(drawn, *torch.tensor([[0], [1], [2]])), drawn)
+    (thrice,) = torch.autograd.grad(3.0 * bpr(drawn, *torch.tensor([[0], [1], [2]])), drawn)
+    torch.testing.assert_close(thrice, 3.0 * once)
+
+
+@given(matrices(5, 4), matrices(5, 4))
+def test_motivation_contrast_is_equation_7(interaction: np.ndarray, text: np.ndarray) -> None:
+    found = motivation_contrast(torch.from_numpy(interaction), torch.from_numpy(text), 0.2)
+    assert float(found) == pytest.approx(lmmrec.motivation_contrast(interaction, text, 0.2), abs=1e-7)
+
+
+@given(matrices(5, 4), matrices(5, 4))
+def test_the_symmetric_contrast_is_the_mean_of_both_directions(interaction: np.ndarray, text: np.ndarray) -> None:
+    found = motivation_contrast(torch.from_numpy(interaction), torch.from_numpy(text), 0.2, symmetric=True)
+    both = lmmrec.motivation_contrast(interaction, text, 0.2) + lmmrec.motivation_contrast(text, interaction, 0.2)
+    assert float(found) == pytest.approx(both / 2, abs=1e-7)
+
+
+@given(matrices(5, 4), matrices(5, 4), st.permutations(range(5)))
+def test_the_contrast_does_not_depend_on_the_order_of_rows(
+    interaction: np.ndarray, text: np.ndarray, order: list[int]
+) -> None:
+    p, h = torch.from_numpy(interaction), torch.from_numpy(text)
+    assert float(motivation_contrast(p[order], h[order], 0.2)) == pytest.approx(float(motivation_contrast(p, h, 0.2)))
+
+
+def test_identical_views_are_the_minimum_only_if_distinct_across_ids() -> None:
+    distinct = torch.eye(4)
+    assert float(motivation_contrast(distinct, distinct, 0.01)) == pytest.approx(0.0, abs=1e-6)
+    alike = torch.ones(4, 4)
+    assert float(motivation_contrast(alike, alike, 0.01)) == pytest.approx(math.log(4))
+
+
+def test_a_tiny_temperature_does_not_overflow() -> None:
+    p, h = torch.randn(6, 4), torch.randn(6, 4)
+    assert torch.isfinite(motivation_contrast(p, h, 1e-3))
+
+
+@given(matrices(4, 3), matrices(4, 3), matrices(4, 3), matrices(4, 3))
+def test_correspondence_is_equation_9(
+    h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
+) -> None:
+    found = correspondence(*(torch.from_numpy(view) for view in (h, p, teacher_h, teacher_p)), 0.5)
+    assert float(found) == pytest.approx(lmmrec.correspondence(h, p, teacher_h, teacher_p, 0.5), abs=1e-7)
+
+
+@given(matrices(4, 3), matrices(4, 3), matrices(4, 3), matrices(4, 3))
+def test_correspondence_is_never_negative_and_zero_at_the_teacher(
+    h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
+) -> None:
+    views = [torch.from_numpy(view) for view in (h, p, teacher_h, teacher_p)]
+    assert float(correspondence(*views, 0.2)) >= -1e-9
+    assert float(correspondence(views[2], views[3], views[2], views[3], 0.2)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_no_gradient_reaches_the_teacher() -> None:
+    student = [torch.randn(4, 3, requires_grad=True) for _ in range(2)]
+    teacher = [torch.randn(4, 3, requires_grad=True) for _ in range(2)]
+    correspondence(*student, *teacher, 0.2).backward()
+    assert all(view.grad is not None and view.grad.abs().sum() > 0 for view in student)
+    assert all(view.grad is None for view in teacher)
+
+
+def test_squared_norm_sums_over_all_parameters() -> None:
+    assert float(squared_norm([torch.tensor([3.0]), torch.tensor([[4.0, 0.0]])])) == 3.0**2 + 4.0**2
