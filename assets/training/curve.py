@@ -26,7 +26,7 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
     loss, recall = figure.subplots(1, 2)
     terms = loss_terms(history)
     for term in terms:
-        loss.plot(epochs, [float(row.get(term, 0.0)) for row in history], linewidth=1.6, label=term)
+        loss.plot(epochs, [float(row.get(term, "nan")) for row in history], linewidth=1.6, label=term)
     recall.plot(epochs, [float(row["recall_20"]) for row in history], color="#3b6ea5", linewidth=1.6)
     loss.set_title("loss terms, unweighted", fontsize=10)
     recall.set_title("validation Recall@20", fontsize=10)

@@ -61,13 +61,12 @@ def _tables(
     lake: Lake, values: np.ndarray, method: str, variant: str, base_model: str, seed: int, named: bool = False
 ) -> Tables:
     split = lake.path(Address("split", DATASET))
-    num_train = read_frame(split / "train.parquet").groupby("user_idx").size().reindex(range(len(values)), fill_value=0)
     test = read_frame(split / "test.parquet")
     lead = {"base_model": base_model} if named else {}
     per_user, hits, means = [], [], []
     for protocol, shift in (("rlmrec", 0.0), ("strict", 0.01)):
         columns = {f"{metric}_{k}": np.clip(values + shift, 0, 1) for metric in ("recall", "ndcg") for k in (5, 10, 20)}
-        users = {"user_idx": range(len(values)), "num_train": num_train.to_numpy(), "num_test": 2}
+        users = {"user_idx": range(len(values)), "num_train": 1 + np.arange(len(values)) % 25, "num_test": 2}
         per_user.append(pd.DataFrame({**lead, "protocol": protocol, **users, **columns}))
         hit = np.random.default_rng(seed).random(len(test)) < values[test["user_idx"]]
         rank = pd.array(np.where(hit, 7, 0), dtype="Int64")
