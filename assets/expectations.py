@@ -103,6 +103,7 @@ def _observed(result: dict[str, Any]) -> str:
         total = result.get("element_count", 0)
         return f"{result['unexpected_count']:,} of {total:,} rows against it"
     value = result.get("observed_value")
+    value = value.item() if hasattr(value, "item") else value  # GX hands out NumPy scalars
     if isinstance(value, (int, float, str)):
         return f"observed {value}"
     return f"observed {len(value)} values" if value is not None else "nothing observed"

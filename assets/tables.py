@@ -98,7 +98,7 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     """The rows of one Parquet file in file order."""
     names = "*" if columns is None else ", ".join(map(identifier, columns))
     with connect() as connection:
-        return connection.execute(f"SELECT {names} FROM read_parquet(?)", [str(path)]).df()
+        return connection.execute(f"SELECT {names} FROM read_parquet(?, hive_partitioning = false)", [str(path)]).df()
 
 
 def read_column(path: Path, column: str) -> list[Any]:
@@ -106,6 +106,11 @@ def read_column(path: Path, column: str) -> list[Any]:
     with connect() as connection:
         rows = connection.execute(f"SELECT {identifier(column)} FROM read_parquet(?)", [str(path)]).fetchall()
     return [row[0] for row in rows]
+
+
+def fetch_arrays(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    """The columns of `query` as NumPy arrays by name; a column with NULLs is a masked array."""
+    return dict(connection.execute(query).fetchnumpy())
 
 
 def read_sizes(split_folder: Path) -> tuple[int, int]:

@@ -30,12 +30,16 @@ class _Declaration(BaseModel):
 
 
 class Source(_Declaration):
-    """One raw file: a local path ("bring your own file") or mirrors of one download."""
+    """One raw file: a local path, mirrors of one download, or a file that everybody fetches by hand."""
 
     path: str | None = None
     """Local file; relative paths count from the catalogue file."""
     url: Annotated[tuple[str, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)] = ()
     """Mirrors, tried in order."""
+    file: str | None = Field(default=None, pattern=r"^[^/\\]+$")
+    """Name under which a file that must be fetched by hand is looked for in `$LMMREC_HOME/downloads`."""
+    homepage: str | None = None
+    """Where people get the file, and on what terms; shown when it is missing."""
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Content hash; a file that differs is refused. Without one, what came is taken, and its hash is recorded."""
     columns: dict[str, str] = {}
@@ -43,8 +47,10 @@ class Source(_Declaration):
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Source:
-        if (self.path is None) == (not self.url):
-            raise ValueError("give either `path` (a local file) or `url` (one or several mirrors)")
+        if sum((self.path is not None, bool(self.url), self.file is not None)) != 1:
+            raise ValueError(
+                "give one of `path` (a local file), `url` (one or several mirrors) and `file` (a name in the downloads folder)"
+            )
         return self
 
 

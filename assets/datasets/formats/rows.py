@@ -1,0 +1,92 @@
+"""What a raw format hands to the reader of reviews or items: an SQL view of the file, and a way back to its lines.
+
+A format only says where each field stands. Cleaning, quarantine and duplicates are the same for all formats and live in
+`assets/datasets/reviews.py` and `items.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+MALFORMED = "malformed line"
+EXCERPT_CHARACTERS = 200
+"""So much of a bad row is kept in the quarantine."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A raw row that is not taken over."""
+
+    line: int
+    """Line of the file, counted from 1; for CSV the record (the header is 1), for Parquet the row."""
+    reason: str
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Located:
+    """A row that SQL could not take, found again in the file."""
+
+    record: int
+    line: int
+    excerpt: str
+    mended: str | None = None
+    """The row as valid JSON where it could be mended (lone surrogates, bytes that are not UTF-8, a byte order mark)."""
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file at hand, before anything was read."""
+
+    path: Path
+    name: str
+    """What the user knows it by, for messages and the quarantine."""
+    workspace: Path
+    """Existing folder for what a format must rewrite; removed afterwards."""
+    columns: Mapping[str, str]
+    """Format `table`: our column name -> the file's."""
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """The rows of one raw file.
+
+    `select(path)` is SQL whose rows, in file order, have the raw fields; it is run several times. Rows that the parser could
+    not read have NULL in every field. `locate(records, suspects)` finds rows by their number (1 is the first row of
+    `select`) and tries to mend the suspects. `faults(connection)` are rows that `select` leaves out, known once it was run.
+    """
+
+    raw: RawFile
+    readable: Path
+    """What `select` reads: the raw file, or what it was rewritten to."""
+    select: Callable[[Path], str]
+    locate: Callable[[Collection[int], Collection[int]], Iterator[Located]]
+    faults: Callable[[duckdb.DuckDBPyConnection], list[Fault]] = lambda connection: []
+
+    @property
+    def sql(self) -> str:
+        return self.select(self.readable)
+
+
+@dataclass(frozen=True)
+class ReviewRules:
+    """What counts as a faulty review in a format."""
+
+    rating_low: float | None = None
+    rating_high: float | None = None
+    rating_required: bool = True
+    time: Literal["seconds", "milliseconds", "any", "lenient"] = "any"
+    """Unit of numbers in `timestamp`. `any`: seconds, milli- or microseconds by magnitude, or a date in words of ISO 8601;
+    `lenient`: as `any`, and what cannot be read counts as missing, because the publisher leaves out years."""
+
+
+def excerpt(text: str) -> str:
+    """The start of `text` on one line, without control characters."""
+    flat = "".join(character if character.isprintable() else " " for character in text[: EXCERPT_CHARACTERS * 2])
+    return flat[:EXCERPT_CHARACTERS]

@@ -1,0 +1,202 @@
+"""Raw reviews to `reviews.parquet`: cleaned, typed, free of duplicates, with every raw row accounted for.
+
+All the work is SQL that streams. The file is parsed twice instead of being staged: the first pass classifies each row and
+keeps a 64-bit mark of it, the second writes. Rows stand in file order; mended rows and one row for each group of duplicates
+follow, sorted. How a format spells its fields is `formats/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.datasets.formats.delimited import line_of
+from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules
+from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
+from assets.tables import write_parquet
+
+if TYPE_CHECKING:
+    import duckdb
+
+REVIEWS = "reviews.parquet"
+MAX_TEXT_CHARACTERS = 32_768
+"""Longer texts are cut here, and counted."""
+_COLUMNS = "user_id, item_id, rating, text, timestamp"
+_SUSPECT = "suspect"
+"""Every field is NULL: no JSON for DuckDB, or none of our fields."""
+
+_MACROS = f"""
+CREATE OR REPLACE TEMP MACRO clean(value) AS nfc_normalize(replace(value, chr(0), ''));
+CREATE OR REPLACE TEMP MACRO text_of(value) AS CASE json_type(value)
+    WHEN 'ARRAY' THEN nullif(array_to_string(json_extract_string(value, '$[*]'), ' '), '')
+    ELSE json_extract_string(value, '$') END;
+CREATE OR REPLACE TEMP MACRO list_of(value) AS CASE json_type(value)
+    WHEN 'ARRAY' THEN CASE json_type(value, '$[0]')
+        WHEN 'ARRAY' THEN json_extract_string(value, '$[*][*]') ELSE json_extract_string(value, '$[*]') END
+    WHEN 'VARCHAR' THEN [json_extract_string(value, '$')] END;
+CREATE OR REPLACE TEMP MACRO moment(seconds) AS CASE
+    WHEN seconds BETWEEN 0 AND 4102444800 THEN make_timestamp(CAST(round(seconds * 1000000) AS BIGINT)) END;
+CREATE OR REPLACE TEMP MACRO unit_of(number) AS CASE
+    WHEN abs(number) < 1e11 THEN 1 WHEN abs(number) < 1e14 THEN 1e3 ELSE 1e6 END;
+CREATE OR REPLACE TEMP MACRO cut(value) AS left(value, {MAX_TEXT_CHARACTERS});
+"""
+
+
+def install_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define what the SQL of formats and cleaning refers to."""
+    connection.execute(_MACROS)
+
+
+def write_reviews(
+    connection: duckdb.DuckDBPyConnection,
+    reader: Callable[[RawFile], RawRows],
+    rules: ReviewRules,
+    raw: RawFile,
+    folder: Path,
+    quarantine_limit: float,
+) -> Tally:
+    """Write `reviews.parquet` and `quarantine.parquet` into `folder`.
+
+    Raises:
+        LmmrecError: the file cannot be read, or more than `quarantine_limit` of its rows are faulty.
+    """
+    install_macros(connection)
+    check_compression(raw)
+    rows = reader(raw)
+    _mark(connection, "marks", rows.sql, rules)
+    tally = Tally()
+    mended = _account(connection, rows, rules, tally)
+    tally.stop_above(quarantine_limit, raw)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE repeated AS SELECT mark FROM marks WHERE reason IS NULL "
+        "GROUP BY mark HAVING count(*) > 1"
+    )
+    tally.kept = write_parquet(connection, _final(rows, mended, rules), folder / REVIEWS)
+    tally.duplicates = tally.read - tally.kept - len(tally.faults)
+    tally.texts_cut = _scalar(connection, "SELECT count(*) FILTER (long AND reason IS NULL) FROM marks")
+    write_quarantine(connection, raw.name, tally.faults, folder / QUARANTINE)
+    return tally
+
+
+def cleaned(select: str, rules: ReviewRules) -> str:
+    """SQL: raw text fields to typed columns, with `reason` (NULL where the row is good) and `long` (its text is cut)."""
+    return f"""
+        SELECT user_id, item_id, rating, cut(text) AS text, timestamp, length(text) > {MAX_TEXT_CHARACTERS} AS long,
+            {_reason(rules)} AS reason
+        FROM (
+            SELECT clean(user_id) AS user_id, clean(item_id) AS item_id, rating AS raw_rating,
+                TRY_CAST(rating AS DOUBLE) AS rating, nullif(clean(text), '') AS text,
+                timestamp AS raw_timestamp, {_timestamp(rules)} AS timestamp
+            FROM ({select})
+        )"""
+
+
+def _timestamp(rules: ReviewRules) -> str:
+    number = "TRY_CAST(timestamp AS DOUBLE)"
+    if rules.time == "seconds":
+        return f"moment({number})"
+    if rules.time == "milliseconds":
+        return f"moment({number} / 1000)"
+    return (
+        f"coalesce(moment({number} / unit_of({number})), "
+        "CAST(TRY_CAST(timestamp AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP))"
+    )
+
+
+def _reason(rules: ReviewRules) -> str:
+    cases = [
+        (
+            "user_id IS NULL AND item_id IS NULL AND raw_rating IS NULL AND text IS NULL AND raw_timestamp IS NULL",
+            _SUSPECT,
+        )
+    ]
+    for column in ("user_id", "item_id"):
+        cases += [
+            (f"{column} IS NULL", f"{column} is missing"),
+            (f"trim({column}) = ''", f"{column} is empty"),
+            (f"starts_with({column}, '{{') OR starts_with({column}, '[')", f"{column} is neither text nor number"),
+        ]
+    if rules.rating_required:
+        cases.append(("raw_rating IS NULL", "rating is missing"))
+    cases.append(("raw_rating IS NOT NULL AND rating IS NULL", "rating is not a number"))
+    allowed = "isfinite(rating)"
+    if rules.rating_low is not None:
+        allowed += f" AND rating BETWEEN {rules.rating_low} AND {rules.rating_high}"
+    cases.append((f"NOT ({allowed})", "rating is out of range"))
+    if rules.time != "lenient":
+        cases.append(("raw_timestamp IS NOT NULL AND timestamp IS NULL", "timestamp is no time"))
+    return "CASE " + " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in cases) + " END"
+
+
+def _mark(connection: duckdb.DuckDBPyConnection, table: str, select: str, rules: ReviewRules) -> None:
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {_MARK} AS mark, reason, long FROM ({cleaned(select, rules)})"
+    )
+
+
+_MARK = "hash(user_id, item_id, timestamp, text)"
+
+
+def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, tally: Tally) -> str | None:
+    """Find every faulty row again, mend what can be mended, and fill the tally; returns SQL of the mended rows."""
+    refused = rows.faults(connection)
+    tally.read = _scalar(connection, "SELECT count(*) FROM marks") + len(refused)
+    tally.faults = list(refused)
+    if not _scalar(connection, "SELECT count(*) FROM marks WHERE reason IS NOT NULL"):
+        return None
+    found = connection.execute(
+        f"SELECT record, reason FROM (SELECT row_number() OVER () AS record, reason FROM ({cleaned(rows.sql, rules)})) "
+        "WHERE reason IS NOT NULL"
+    ).fetchall()
+    reasons: dict[int, str] = dict(found)
+    suspects = {record for record, reason in reasons.items() if reason == _SUSPECT}
+    mended: list[Located] = []
+    refused_lines = [fault.line for fault in refused]
+    for row in rows.locate(reasons, suspects):
+        if row.mended is not None:
+            mended.append(row)
+            continue
+        reason = reasons[row.record]
+        line = line_of(row.record, refused_lines, header=row.line > row.record) if refused else row.line
+        tally.faults.append(Fault(line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
+    return _take_mended(connection, rows, rules, mended, tally) if mended else None
+
+
+def _take_mended(
+    connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, mended: list[Located], tally: Tally
+) -> str:
+    path = rows.raw.workspace / "mended.json"
+    path.write_text("".join(f"{row.mended}\n" for row in mended), encoding="utf-8")
+    select = rows.select(path)
+    _mark(connection, "mended", select, rules)
+    reasons = connection.execute("SELECT reason FROM mended").fetchall()
+    for row, (reason,) in zip(mended, reasons, strict=True):
+        if reason is None:
+            tally.mended += 1
+        else:
+            keys = ", ".join(sorted(json.loads(row.mended or "{}"))[:8])
+            named = f"none of the format's fields (has {keys})" if reason == _SUSPECT else reason
+            tally.faults.append(Fault(row.line, named, row.excerpt))
+    connection.execute("INSERT INTO marks SELECT * FROM mended WHERE reason IS NULL")
+    return select
+
+
+def _final(rows: RawRows, mended: str | None, rules: ReviewRules) -> str:
+    good = f"SELECT * FROM ({cleaned(rows.sql, rules)}) WHERE reason IS NULL"
+    if mended is not None:
+        good = f"{good} UNION ALL SELECT * FROM ({cleaned(mended, rules)}) WHERE reason IS NULL"
+    once = f"SELECT {_COLUMNS} FROM ({good}) WHERE {_MARK} NOT IN (SELECT mark FROM repeated)"
+    collapsed = (
+        f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({good}) "
+        f"WHERE {_MARK} IN (SELECT mark FROM repeated) GROUP BY user_id, item_id, text, timestamp "
+        "ORDER BY user_id, item_id, timestamp, text"
+    )
+    return f"{once} UNION ALL ({collapsed})"
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return row[0]
