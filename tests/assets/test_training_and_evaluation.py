@@ -63,8 +63,6 @@ def test_from_split_to_leaderboard_and_a_second_time_for_nothing(lake: Lake) -> 
     assert trained["cells_made"] == 0
     assert "data:image/png;base64," in trained["training_curve"]
     assert [record.data["variant"] for record in trained["cells"].records] == ["full", "shuffled-text"]
-        "cells"
-    ]
     measured = metadata(run(["lmmrec_metrics"], GRID_KEY, seeds=[2023], force=True), "lmmrec_metrics")
     assert measured["cells_made"] == 2
     assert "| strict |" in measured["means"]
