@@ -17,13 +17,12 @@ from assets.evaluation.pairing import METRICS, Subject, compare_columns, opened,
 if TYPE_CHECKING:
     import duckdb
 
-BEYOND_ACCURACY = ("coverage", "gini", "popularity")
-"""Metrics without a value per user: shown, not tested."""
 _COMPARISON = (
     "difference",
     "relative",
     "low",
     "high",
+    "effect_size",
     "t_p",
     "wilcoxon_p",
     "t_p_holm",
@@ -39,8 +38,8 @@ def build_leaderboard(warehouse: Path) -> list[dict[str, Any]]:
     * `mean`, `std` (sample), `ci_low`, `ci_high` (95 % t interval), all over seeds; the last three are None for one seed;
     * `num_seeds`, `num_users`, `train_seconds` (mean over seeds);
     * against the bare base model, None where there is nothing to compare: `base_mean`, `difference`, `relative`, `low` and
-      `high` (95 % bootstrap interval of the difference, over users), `t_p`, `wilcoxon_p`, both again with `_holm`,
-      `verdict` (`better`, `worse`, `no difference`) and `compared_seeds`.
+      `high` (95 % bootstrap interval of the difference, over users), `effect_size` (Cohen's d of the paired differences),
+      `t_p`, `wilcoxon_p`, both again with `_holm`, `verdict` (`better`, `worse`, `no difference`) and `compared_seeds`.
 
     Raises:
         LmmrecError: there is no warehouse.
@@ -73,9 +72,10 @@ def against(connection: duckdb.DuckDBPyConnection, one: Subject, other: Subject)
 
 def _summaries(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     found = connection.execute(
-        """SELECT dataset, base_model, method, variant, protocol, metric, k, list(value ORDER BY seed) AS found,
-            max(num_users) AS num_users, avg(train_seconds) AS train_seconds
-        FROM metrics WHERE value IS NOT NULL GROUP BY ALL
+        """SELECT * FROM (
+            SELECT dataset, base_model, method, variant, protocol, metric, k, list(value ORDER BY seed) AS found,
+                max(num_users) AS num_users, avg(train_seconds) AS train_seconds
+            FROM metrics WHERE value IS NOT NULL GROUP BY ALL)
         ORDER BY dataset, protocol, method <> 'anchor', base_model, method, variant, metric DESC, k NULLS LAST"""
     )
     columns = [column[0] for column in found.description or ()]

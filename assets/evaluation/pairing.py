@@ -7,7 +7,6 @@ themselves are `models.ranking.significance`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -128,7 +127,7 @@ def figures(left: Any, right: Any) -> dict[str, Any] | None:
     """One comparison as plain numbers, None below two pairs.
 
     Positive differences mean that `left` is better. `low` and `high` are the 95 % bootstrap interval over users of the mean
-    difference; `t_p` and `wilcoxon_p` are two-sided.
+    difference, `effect_size` Cohen's d of the paired differences; `t_p` and `wilcoxon_p` are two-sided.
     """
     from models.ranking.significance import compare
 
@@ -137,20 +136,16 @@ def figures(left: Any, right: Any) -> dict[str, Any] | None:
     found = compare(left, right)
     return {
         "num_users": len(left),
-        "mean": float(left.mean()),
-        "other_mean": float(right.mean()),
-        "difference": float(found.mean_difference),
-        "relative": None if right.mean() == 0 else float(found.mean_difference / right.mean()),
-        "low": float(found.low),
-        "high": float(found.high),
-        "t_p": _p(found.t_p),
-        "wilcoxon_p": _p(found.wilcoxon_p),
+        "mean": found.mean,
+        "other_mean": found.reference_mean,
+        "difference": found.mean_difference,
+        "relative": found.relative if found.reference_mean else None,
+        "low": found.low,
+        "high": found.high,
+        "effect_size": found.effect_size,
+        "t_p": found.t_p,
+        "wilcoxon_p": found.wilcoxon_p,
     }
-
-
-def _p(value: float) -> float:
-    """Equal numbers throughout have no test statistic, and no difference either."""
-    return 1.0 if math.isnan(value) else float(value)
 
 
 def adjusted(family: dict[str, dict[str, Any] | None]) -> dict[str, dict[str, Any]]:
@@ -160,7 +155,7 @@ def adjusted(family: dict[str, dict[str, Any] | None]) -> dict[str, dict[str, An
     made = {name: dict(found) for name, found in family.items() if found is not None}
     for p in ("t_p", "wilcoxon_p"):
         for found, value in zip(made.values(), holm([found[p] for found in made.values()]), strict=True):
-            found[f"{p}_holm"] = float(value)
+            found[f"{p}_holm"] = value
     return made
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
 
-WIDTH = 640
+WIDTH = 520
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 16, 14, 42
 _NUM_STYLES = 5
 
@@ -90,23 +90,32 @@ def group_plot(groups: Sequence[str], series: Sequence[Series], title: str, y_la
     )
 
 
-def difference_plot(rows: Sequence[tuple[str, Estimate, int]], title: str, x_label: str) -> str:
-    """Differences with intervals against a line at zero, one row each: (label, estimate, style)."""
-    left, row_height = 208, 26
-    height = _TOP + row_height * len(rows) + _BOTTOM
-    x_scale = _Scale([0.0, *_ends([estimate for _, estimate, _ in rows])], left, WIDTH - _RIGHT, pad=0.08)
+def difference_plot(groups: Sequence[str], series: Sequence[Series], title: str, x_label: str) -> str:
+    """Differences with intervals against a line at zero: one block of rows per group, one row per series."""
+    left, row_height, gap = 92, 20, 12
+    block = row_height * len(series) + gap
+    height = _TOP + block * len(groups) + _BOTTOM
+    shown = [one for line in series for one in line.estimates if one is not None]
+    x_scale = _Scale([0.0, *_ends(shown)], left, WIDTH - _RIGHT, pad=0.08)
     parts = _x_axis(x_scale, x_label, height)
     parts.append(_segment(x_scale(0), _TOP - 4, x_scale(0), height - _BOTTOM, "zero"))
-    for at, (label, estimate, style) in enumerate(rows):
-        y = _TOP + row_height * (at + 0.5)
-        parts.append(_text(left - 12, y + 4, label, "end"))
-        parts += _whisker(y, y, estimate, x_scale, style, upright=False)
-    told = "; ".join(
-        f"{label} {one.value:+.1f}"
-        + ("" if one.low is None or one.high is None else f" (95 % interval {one.low:+.1f} to {one.high:+.1f})")
-        for label, one, _ in rows
-    )
-    return _picture(title, f"{x_label}. {told}.", height, parts)
+    told = []
+    for at, group in enumerate(groups):
+        parts.append(_text(left - 12, _TOP + block * at + (block - gap) / 2 + 4, group, "end"))
+        for place, line in enumerate(series):
+            estimate = line.estimates[at]
+            if estimate is not None:
+                y = _TOP + block * at + row_height * (place + 0.5)
+                parts += _whisker(y, y, estimate, x_scale, line.style, upright=False)
+                told.append(f"{group}, {line.label}: {_told(estimate)}")
+    legend = _legend([(line.label, line.style) for line in series])
+    return _picture(title, f"{x_label}. {'; '.join(told)}.", height, parts) + legend
+
+
+def _told(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:+.1f}"
+    return f"{estimate.value:+.1f} (95 % interval {estimate.low:+.1f} to {estimate.high:+.1f})"
 
 
 class _Scale:

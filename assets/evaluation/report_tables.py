@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assets.evaluation.pairing import METRICS, Subject
+from assets.evaluation.pairing import METRICS, Subject, verdict
 from assets.evaluation.slices import Slice
 
 _NAMES = {
@@ -135,13 +135,15 @@ def results_table(board: Sequence[Mapping[str, Any]], dataset: str, protocol: st
             row = found.get((subject, *metric))
             is_best = row is not None and row["mean"] == best[metric]
             cells.append(Cell(number(row["mean"]), _spread(row), is_best) if row else Cell(NOTHING))
-        seeds = max(row["num_seeds"] for (owner, *_), row in found.items() if owner == subject)
-        cells.append(Cell(NOTHING if subject.is_anchor else str(seeds)))
+        own = [row for (owner, *_), row in found.items() if owner == subject]
+        cells.append(Cell(NOTHING if subject.is_anchor else str(max(row["num_seeds"] for row in own))))
+        cells.append(Cell(seconds(own[0]["train_seconds"])))
         rows.append(cells)
     return Table(
         f"{dataset}-results-{protocol}",
-        f"Test results on {dataset}, protocol {protocol}: mean over seeds ± standard deviation; best of each column in bold.",
-        ["Method", *(metric_name(*metric) for metric in METRICS), "Seeds"],
+        f"Test results on {dataset}, protocol {protocol}: mean over seeds ± standard deviation, best of "
+        "each column in bold; training time of one seed.",
+        ["Method", *(metric_name(*metric) for metric in METRICS), "Seeds", "Training"],
         rows,
     )
 
@@ -166,33 +168,31 @@ def comparison_table(
 
 
 COMPARISON_COLUMNS = (
+    "Verdict",
     "Mean",
-    "Compared with",
+    "Other",
     "Difference",
     "Relative",
-    "95 % low",
-    "95 % high",
+    "95 % interval",
+    "Effect d",
     "t-test p",
     "Wilcoxon p",
     "Users",
-    "Verdict",
 )
 
 
 def comparison_cells(found: Mapping[str, Any]) -> list[Cell]:
-    from assets.evaluation.pairing import verdict
-
     return [
+        word(verdict(dict(found))),
         Cell(number(found["mean"])),
         Cell(number(found["other_mean"])),
         Cell(signed(found["difference"])),
         Cell(percent(found["relative"])),
-        Cell(signed(found["low"])),
-        Cell(signed(found["high"])),
+        Cell(f"{signed(found['low'])} to {signed(found['high'])}"),
+        Cell(signed(found["effect_size"], 2)),
         Cell(p_text(found["t_p_holm"])),
         Cell(p_text(found["wilcoxon_p_holm"])),
         Cell(f"{found['num_users']:,}"),
-        word(verdict(dict(found))),
     ]
 
 
