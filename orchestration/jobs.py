@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.partitions import DATASETS, GRID
 from assets.recipes import recipes
 
 MAX_CONCURRENT_STEPS = 2
@@ -37,14 +36,12 @@ _SCOPES = {
 dataset_stage = dg.define_asset_job(
     "dataset_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["dataset"]),
-    partitions_def=DATASETS,
     executor_def=_executor("pandas", "duckdb", "great_expectations"),
     description="From raw reviews to text vectors, and the anchors' numbers: everything there is one of per dataset.",
 )
 grid_stage = dg.define_asset_job(
     "grid_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["grid"]),
-    partitions_def=GRID,
     executor_def=_executor("pandas", "duckdb", "torch"),
     description="Training, metrics and recommendations of one base model on one dataset.",
 )

@@ -54,19 +54,20 @@ def _show_results(home: Path, dataset: str) -> None:
     from assets.evaluation.warehouse import metrics_rows
     from orchestration.terminal import show_table
 
-    cells: dict[tuple[str, str, str], dict[str, dict[int, float]]] = {}
+    values: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for row in metrics_rows(home, dataset):
         if row["protocol"] == _PROTOCOL and (row["metric"], row["k"]) in _SHOWN:
-            values = cells.setdefault((row["method"], row["base_model"], row["variant"]), {})
-            values.setdefault(f"{row['metric']}@{row['k']}", {})[row["seed"]] = row["value"]
+            cell = values.setdefault((row["method"], row["base_model"], row["variant"]), {})
+            cell.setdefault(f"{row['metric']}@{row['k']}", []).append(row["value"])
     columns = [f"{metric}@{k}" for metric, k in _SHOWN]
-    table = []
-    for (method, base_model, variant), values in cells.items():
-        seeds = max(len(by_seed) for by_seed in values.values())
-        means = {name: sum(by_seed.values()) / len(by_seed) for name, by_seed in values.items()}
-        table.append({"method": method, "base model": base_model, "variant": variant, "seeds": seeds, **means})
-    table.sort(key=lambda row: -float(row.get("ndcg@20", 0.0)))
-    title = f"{dataset}, test part, protocol {_PROTOCOL}, best first"
+    best_first = sorted(values, key=lambda cell: -sum(values[cell][columns[-1]]) / len(values[cell][columns[-1]]))
+    table = [
+        {"method": method, "base model": base_model, "variant": variant, "seeds": len(values[cell][columns[-1]])}
+        | {name: sum(values[cell][name]) / len(values[cell][name]) for name in columns}
+        for cell in best_first
+        for method, base_model, variant in (cell,)
+    ]
+    title = f"{dataset}: test part, protocol {_PROTOCOL}, means over seeds, best first"
     show_table(table, ["method", "base model", "variant", "seeds", *columns], title)
     _say_next(home, dataset)
 

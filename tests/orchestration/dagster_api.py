@@ -102,7 +102,8 @@ class Ui:
         while time.monotonic() < deadline:
             status = str(
                 self.query(
-                    "query ($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }",
+                    """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
+                        ... on PartitionBackfill { status } } }""",
                     id=backfill_id,
                 )["partitionBackfillOrError"]["status"]
             )

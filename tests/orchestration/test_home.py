@@ -39,7 +39,7 @@ def test_a_second_run_on_the_same_home_is_refused_with_the_owner(home: Path) -> 
         assert first.stdout is not None
         assert first.stdout.readline() == "held\n"
         with (
-            pytest.raises(LmmrecError, match=f"process {first.pid}, since .* is already running on {home}"),
+            pytest.raises(LmmrecError, match=rf"process {first.pid}, since .* is already running on {home}"),
             only_one(home),
         ):
             pass
@@ -63,5 +63,5 @@ def test_the_instance_settings_are_put_there_once_and_then_left_to_the_user(tmp_
 def test_a_home_that_cannot_be_written_is_refused_with_the_remedy(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("not a folder")
-    with pytest.raises(LmmrecError, match="cannot write to .*: set LMMREC_HOME to a folder with write access"):
+    with pytest.raises(LmmrecError, match=r"cannot write to .*: set LMMREC_HOME to a folder with write access"):
         prepare(blocker / "home")

@@ -117,7 +117,7 @@ def test_another_seed_is_added_and_the_first_is_kept(home: Path) -> None:
     before = records(home)
     lmmrec(home, "run", "my-shop", "--method", "base", "--seed", "2023", "--seed", "2024")
     after = records(home)
-    assert {address for address in set(after) - set(before)} == {
+    assert set(after) - set(before) == {
         f"{asset}/dataset=my-shop/base_model=lightgcn/variant=full/seed=2024"
         for asset in ("base_checkpoint", "base_metrics")
     }

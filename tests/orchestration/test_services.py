@@ -19,7 +19,7 @@ def test_a_taken_port_is_refused_with_the_remedy_and_nothing_is_written(tmp_path
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(
-            LmmrecError, match=f"cannot listen on 127.0.0.1:{port} .*another port with `lmmrec ui --port`"
+            LmmrecError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*another port with `lmmrec ui --port`"
         ):
             serve(tmp_path / "home", "127.0.0.1", port, say=lambda line: None)
     assert not (tmp_path / "home").exists()
