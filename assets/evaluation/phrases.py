@@ -15,10 +15,17 @@ from dataclasses import dataclass
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _FILLERS = frozenset(
     _WORD.findall(
-        "and are but for from has have into its not than that the their them they this to "
-        "was were who will with you your very really just like also more most much want wants liking looking user item"
+        "and are but for from has have into its not than that the their them they this was were who will with you your very "
+        "really just like also more most much want wants liking looking user item any some thing something pretty"
     )
 )
+_VERDICTS = frozenset(
+    _WORD.findall(
+        "good great nice love loved best better excellent perfect awesome amazing wonderful fantastic bad fine well worth "
+        "recommend happy pleased satisfied product buy bought purchase purchased"
+    )
+)
+"""Words that say that somebody was pleased, not with what: two people who both say "good" share no motive."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +39,10 @@ class Match:
 
 
 def words(phrase: str) -> list[str]:
-    """Lower-case content words, plural `s` removed."""
+    """Lower-case content words without verdicts, plural `s` removed."""
     found = (word.lower() for word in _WORD.findall(phrase))
-    return [word[:-1] if word.endswith("s") and len(word) > 4 else word for word in found if word not in _FILLERS]
+    kept = (word for word in found if word not in _FILLERS and word not in _VERDICTS)
+    return [word[:-1] if word.endswith("s") and len(word) > 4 else word for word in kept]
 
 
 def rarity(phrases: Iterable[str]) -> dict[str, float]:

@@ -27,8 +27,12 @@ def test_a_phrase_matches_itself_fully_unless_it_has_no_words(phrase: str) -> No
 
 
 def test_a_rare_word_outweighs_a_common_one() -> None:
-    weights = rarity(["good gift", "good screen", "good battery", "good sound"])
-    assert similarity("good battery", "strong battery", weights) > similarity("good battery", "good sound", weights)
+    weights = rarity(["cheap gift", "cheap screen", "cheap battery", "cheap sound"])
+    assert similarity("cheap battery", "strong battery", weights) > similarity("cheap battery", "cheap sound", weights)
+
+
+def test_praise_alone_is_no_shared_motive() -> None:
+    assert best_matches(["good", "great gift"], ["good pretty good", "great sound"], {}) == []
 
 
 @given(st.lists(phrases, max_size=4), st.lists(phrases, max_size=4))
