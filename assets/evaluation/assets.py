@@ -32,6 +32,35 @@ MEANS_SCHEMA = table_schema(
     num_users=("BIGINT", "users with at least one test item"),
     epoch=("BIGINT", "epoch whose weights were kept; empty for anchors"),
 )
+_COMPARED = "against the base alone, paired over users; empty where there is nothing to compare"
+LEADERBOARD = {
+    "dataset": ("VARCHAR", "name in the catalogue"),
+    "base_model": ("VARCHAR", "base model, or the anchor's name"),
+    "method": ("VARCHAR", "base, an enhancer, or anchor"),
+    "variant": ("VARCHAR", "full, or which control or ablation"),
+    "protocol": ("VARCHAR", "rlmrec hides train items, strict validation items too"),
+    "metric": ("VARCHAR", "recall or ndcg"),
+    "k": ("INTEGER", "length of the lists"),
+    "num_users": ("BIGINT", "users with at least one test item"),
+    "train_seconds": ("DOUBLE", "mean over seeds; empty for anchors"),
+    "mean": ("DOUBLE", "mean over seeds of the mean over users"),
+    "std": ("DOUBLE", "sample standard deviation over seeds; empty for one seed"),
+    "ci_low": ("DOUBLE", "lower end of the 95 % t interval over seeds"),
+    "ci_high": ("DOUBLE", "upper end of it"),
+    "num_seeds": ("BIGINT", "seeds behind the mean"),
+    "base_mean": ("DOUBLE", _COMPARED),
+    "difference": ("DOUBLE", _COMPARED),
+    "relative": ("DOUBLE", "difference as a share of the base's mean"),
+    "low": ("DOUBLE", "lower end of the 95 % bootstrap interval of the difference, over users"),
+    "high": ("DOUBLE", "upper end of it"),
+    "effect_size": ("DOUBLE", "Cohen's d of the paired differences"),
+    "t_p": ("DOUBLE", "p of the paired t test"),
+    "wilcoxon_p": ("DOUBLE", "p of the signed-rank test"),
+    "t_p_holm": ("DOUBLE", "t_p after Holm's correction"),
+    "wilcoxon_p_holm": ("DOUBLE", "wilcoxon_p after Holm's correction"),
+    "verdict": ("VARCHAR", "better, worse or no difference"),
+    "compared_seeds": ("BIGINT", "seeds that both sides have"),
+}
 RECOMMENDATIONS_SCHEMA = table_schema(
     user_id=("VARCHAR", "the publisher's id"),
     item_id=("VARCHAR", "the publisher's id"),
@@ -133,6 +162,7 @@ def recommendations(
     kinds={"duckdb", "parquet"},
     description="Rebuilds warehouse.duckdb from all metrics in the lake and states who leads: means over seeds, and paired "
     "tests over users with Holm correction.",
+    metadata=table_schema(**LEADERBOARD),
 )
 def leaderboard(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
     def work(draft: Draft, inputs: Inputs) -> None:
@@ -141,7 +171,7 @@ def leaderboard(context: dg.AssetExecutionContext, installation: Installation) -
 
         counts = rebuild(installation.lake)
         rows = build_leaderboard(warehouse_path(installation.lake.home))
-        write_rows(rows, draft.path / "leaderboard.parquet")
+        write_rows(rows, draft.path / "leaderboard.parquet", {name: kind for name, (kind, _) in LEADERBOARD.items()})
         draft.metadata.update({f"rows_of_{table}": count for table, count in counts.items()}, leaderboard=rows)
 
     return materialize(context, installation, Address("leaderboard"), work)

@@ -224,9 +224,8 @@ def read_table(home: Path, sql: str) -> list[dict[str, Any]]:
         return [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
 
 
-def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Flat rows with the same keys as a Parquet file, in their order; no rows give an empty table."""
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path, types: Mapping[str, str]) -> None:
+    """Flat rows as a Parquet file, in their order, with the columns of `types` (name -> SQL type)."""
     import pandas as pd
 
-    frame = pd.DataFrame(list(rows)) if rows else pd.DataFrame({"dataset": pd.Series(dtype="string")})
-    write_frame(frame, path)
+    write_frame(pd.DataFrame(list(rows), columns=list(types)), path, types)
