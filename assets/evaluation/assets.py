@@ -193,7 +193,8 @@ def report(context: dg.AssetExecutionContext, installation: Installation) -> dg.
         lake = installation.lake
         draft.metadata.update(write_report(warehouse_path(lake.home), lake, draft.path))
         page = lake.home / "reports" / "report.html"
-        write_atomically(page, (draft.path / "report.html").read_bytes())
+        for file in draft.path.iterdir():  # the page links to the tables beside it
+            write_atomically(page.with_name(file.name), file.read_bytes())
         draft.metadata["page"] = str(page)
 
     return materialize(context, installation, Address("report"), work)

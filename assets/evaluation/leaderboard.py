@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.evaluation.pairing import METRICS, Subject, compare_columns, opened, paired_tables, subjects, verdict
+from assets.evaluation.pairing import METRICS, Subject, compare_columns, opened, paired_tables, verdict
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,29 +45,39 @@ def build_leaderboard(warehouse: Path) -> list[dict[str, Any]]:
         LmmrecError: there is no warehouse.
     """
     with opened(warehouse) as connection:
-        rows = _summaries(connection)
-        against_base = {
-            subject: against(connection, subject, subject.base)
-            for subject in subjects(connection)
-            if not subject.is_anchor and subject != subject.base
-        }
+        return leaderboard_rows(Comparer(connection))
+
+
+class Comparer:
+    """Paired comparisons of one warehouse, each made once."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self._made: dict[tuple[Subject, Subject], dict[str, dict[str, Any]]] = {}
+
+    def against(self, one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
+        """`recall_5` … `ndcg_20` -> comparison of `one` with `other`; empty where they share no seed or user."""
+        if (one, other) not in self._made:
+            left, right, seeds = paired_tables(self.connection, one, other)
+            names = [f"{metric}_{k}" for metric, k in METRICS] if seeds and not left.empty else []
+            compared = compare_columns(left, right, names)
+            self._made[one, other] = {name: {**found, "num_seeds": len(seeds)} for name, found in compared.items()}
+        return self._made[one, other]
+
+
+def leaderboard_rows(comparer: Comparer) -> list[dict[str, Any]]:
+    """As `build_leaderboard`, over an open warehouse."""
+    rows = _summaries(comparer.connection)
     for row in rows:
         subject = Subject(*(str(row[name]) for name in ("dataset", "base_model", "method", "variant", "protocol")))
-        found = against_base.get(subject, {}).get(f"{row['metric']}_{row['k']}")
+        stands_alone = subject.is_anchor or subject == subject.base
+        compared = {} if stands_alone else comparer.against(subject, subject.base)
+        found = compared.get(f"{row['metric']}_{row['k']}")
         row["base_mean"] = found["other_mean"] if found else None
         row.update({name: found[name] if found else None for name in _COMPARISON})
         row["verdict"] = verdict(found) if found else None
         row["compared_seeds"] = found["num_seeds"] if found else None
     return rows
-
-
-def against(connection: duckdb.DuckDBPyConnection, one: Subject, other: Subject) -> dict[str, dict[str, Any]]:
-    """`recall_5` … `ndcg_20` -> the paired comparison of `one` with `other`; empty where they share no seed or user."""
-    left, right, seeds = paired_tables(connection, one, other)
-    if not seeds or left.empty:
-        return {}
-    compared = compare_columns(left, right, [f"{metric}_{k}" for metric, k in METRICS])
-    return {name: {**found, "num_seeds": len(seeds)} for name, found in compared.items()}
 
 
 def _summaries(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

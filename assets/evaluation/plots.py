@@ -114,8 +114,8 @@ def difference_plot(groups: Sequence[str], series: Sequence[Series], title: str,
 
 def _told(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.1f}"
-    return f"{estimate.value:+.1f} (95 % interval {estimate.low:+.1f} to {estimate.high:+.1f})"
+        return f"{estimate.value:+.3g}"
+    return f"{estimate.value:+.3g} (95 % interval {estimate.low:+.3g} to {estimate.high:+.3g})"
 
 
 class _Scale:
@@ -126,6 +126,8 @@ class _Scale:
         spread = (high - low) or abs(high) or 1.0
         self.low = low if low == 0 else low - pad * spread
         self.high = high if high == 0 else high + pad * spread
+        if self.low == self.high:  # zeros only
+            self.high = 1.0
         self.start, self.end = start, end
 
     def __call__(self, value: float) -> float:
@@ -137,7 +139,7 @@ class _Scale:
         power = 10.0 ** floor(log10(rough))
         step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
-        return [round(at * step, 10) for at in range(first, last + 1)]
+        return [round(at * step, 12) for at in range(first, last + 1)]
 
 
 def _y_axis(scale: _Scale, label: str, height: int) -> list[str]:
@@ -220,4 +222,4 @@ def _ends(estimates: Sequence[Estimate]) -> list[float]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value:.4g}".replace("-", "−")

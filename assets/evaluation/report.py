@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assets.evaluation import plots, statements
-from assets.evaluation.leaderboard import against, build_leaderboard
+from assets.evaluation.leaderboard import Comparer, leaderboard_rows
 from assets.evaluation.pairing import METRICS, Subject, opened, subjects
 from assets.evaluation.plots import Estimate, Series
 from assets.evaluation.report_samples import (
@@ -38,9 +38,6 @@ from assets.evaluation.report_tables import (
 from assets.evaluation.slices import Slice, item_slices, user_slices
 from assets.evaluation.statements import Statement
 from assets.lake import Lake
-
-if TYPE_CHECKING:
-    import duckdb
 
 PAGE = "report.html"
 PRIMARY = "strict"
@@ -93,11 +90,11 @@ def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
     Raises:
         LmmrecError: there is no warehouse. One without numbers gives a page that says so.
     """
-    board = build_leaderboard(warehouse)
     with opened(warehouse) as connection:
-        known = subjects(connection)
+        comparer = Comparer(connection)
+        board, known = leaderboard_rows(comparer), subjects(connection)
         sections = [
-            gather(connection, lake, board, [one for one in known if one.dataset == dataset])
+            gather(comparer, lake, board, [one for one in known if one.dataset == dataset])
             for dataset in sorted({one.dataset for one in known})
         ]
         latest = connection.execute("SELECT max(created_at) FROM runs").fetchone()
@@ -135,10 +132,9 @@ def render(sections: Sequence[Section], as_of: str | None) -> str:
     return page
 
 
-def gather(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, board: Sequence[dict[str, Any]], known: Sequence[Subject]
-) -> Section:
+def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], known: Sequence[Subject]) -> Section:
     """The section of one dataset."""
+    connection = comparer.connection
     dataset = known[0].dataset
     section = Section(dataset)
     for protocol in (PRIMARY, OTHER):
@@ -146,9 +142,9 @@ def gather(
         order.sort(key=lambda one: (not one.is_anchor, one.base_model, one.method != "base", one.method, one.variant))
         if order:
             section.results.append(results_table(board, dataset, protocol, order))
-            section.tests.append(_tests(connection, dataset, protocol, order))
+            section.tests.append(_tests(comparer, dataset, protocol, order))
         if order and protocol == PRIMARY:
-            _explain(section, connection, board, order)
+            _explain(section, comparer, board, order)
     section.tests = [table for table in section.tests if table.rows]
     section.curves = _curves(lake, dataset, sorted({one.base_model for one in known if not one.is_anchor}))
     section.record = dataset_record(lake, dataset)
@@ -160,38 +156,36 @@ def gather(
     return section
 
 
-def _tests(connection: duckdb.DuckDBPyConnection, dataset: str, protocol: str, order: Sequence[Subject]) -> Table:
+def _tests(comparer: Comparer, dataset: str, protocol: str, order: Sequence[Subject]) -> Table:
     compared = []
     for one in order:
         if not one.is_anchor and one != one.base:
-            compared.append((_versus(one, one.base), against(connection, one, one.base)))
+            compared.append((_versus(one, one.base), comparer.against(one, one.base)))
         if not one.is_anchor and one.variant != "full" and _full(one) in order:
-            compared.append((_versus(_full(one), one), against(connection, _full(one), one)))
+            compared.append((_versus(_full(one), one), comparer.against(_full(one), one)))
     return comparison_table(dataset, protocol, compared)
 
 
-def _explain(
-    section: Section, connection: duckdb.DuckDBPyConnection, board: Sequence[dict[str, Any]], order: Sequence[Subject]
-) -> None:
+def _explain(section: Section, comparer: Comparer, board: Sequence[dict[str, Any]], order: Sequence[Subject]) -> None:
     """Findings and pictures of the primary protocol."""
     anchors = {one: mean for one in order if one.is_anchor and (mean := _mean(board, one, "recall", 20)) is not None}
     best_anchor = max(anchors, key=lambda one: anchors[one], default=None)
     for base in [one for one in order if one == one.base]:
         rivals = [one for one in order if one.base == base and one != base and not one.is_anchor]
-        compared = {one: against(connection, one, base) for one in rivals}
+        compared = {one: comparer.against(one, base) for one in rivals}
         for one in rivals:
             if one.variant == "full":
                 section.statements += statements.lead(one, compared[one])
                 section.statements += _seeds(one, compared[one])
             else:
-                real = against(connection, _full(one), one) if _full(one) in rivals else {}
+                real = comparer.against(_full(one), one) if _full(one) in rivals else {}
                 section.statements += statements.control(one, compared[one], real)
         leader = next((one for one in rivals if one.variant == "full"), base)
-        if best_anchor is not None and (found := against(connection, leader, best_anchor).get("recall_20")):
+        if best_anchor is not None and (found := comparer.against(leader, best_anchor).get("recall_20")):
             section.statements.append(statements.anchor(leader, subject_name(best_anchor), found))
         section.differences += _differences(base, compared)
         for entity, cut in (("user", user_slices), ("item", item_slices)):
-            sliced = {one: cut(connection, one, base) for one in rivals}
+            sliced = {one: cut(comparer.connection, one, base) for one in rivals}
             section.slices += _slices(section.dataset, entity, base, sliced)
             for one, found_slices in sliced.items():
                 if one.variant == "full":
@@ -220,7 +214,9 @@ def _differences(base: Subject, compared: dict[Subject, dict[str, dict[str, Any]
         return []
     title = f"Gain over {subject_name(base)} on {base.dataset}"
     axis = "difference in %"
-    caption = f"{title}, protocol {base.protocol}; 95 % intervals over users. A bar that crosses zero is no difference."
+    caption = (
+        f"{title}, protocol {base.protocol}; 95 % intervals over users, each for itself; the tests below are corrected."
+    )
     return [Picture(caption, plots.difference_plot([metric_name(*one) for one in shown], series, title, axis))]
 
 
@@ -233,7 +229,7 @@ def _relative(found: dict[str, Any] | None) -> Estimate | None:
 
 
 def _slices(dataset: str, entity: str, base: Subject, sliced: dict[Subject, list[Slice]]) -> list[Picture]:
-    """Recall@20 by slice: the base model and its rivals, with the intervals of the paired differences."""
+    """Recall@20 by slice: the base model and its rivals, and the paired differences with their intervals."""
     sliced = {one: found for one, found in sliced.items() if found}
     if not sliced:
         return []
@@ -241,25 +237,36 @@ def _slices(dataset: str, entity: str, base: Subject, sliced: dict[Subject, list
     # The first slice repeats others (few interactions), it stands in the table and in a finding instead.
     kept = [at for at in range(1, len(first)) if first[at].comparison is not None]
     groups = [f"{first[at].name}\n{first[at].size:,} users" for at in kept]
-    bases = [Estimate(one["other_mean"], None, None) if (one := first[at].comparison) else None for at in kept]
-    series = [Series(subject_name(base), bases, _style(base))]
+    series = [Series(subject_name(base), [_mean_of(first[at], "other_mean") for at in kept], _style(base))]
+    gains = []
     for subject, slices in sliced.items():
-        series.append(Series(_short(subject), [_estimate(slices[at]) for at in kept], _style(subject)))
+        means = [_mean_of(slices[at], "mean") for at in kept]
+        series.append(Series(_short(subject), means, _style(subject)))
+        gains.append(Series(_short(subject), [_gain(slices[at]) for at in kept], _style(subject)))
     by = "training interactions of the user" if entity == "user" else "popularity of the test item"
     title = f"Recall@20 on {dataset} by {by}"
     compared = [(_versus(one, base), found) for one, found in sliced.items()]
     table = slices_table(dataset, base.protocol, entity, compared)
-    caption = (
-        f"{title}, protocol {base.protocol}. Bars: 95 % interval of the difference to {subject_name(base)}, over users."
-    )
-    return [Picture(caption, plots.group_plot(groups, series, title, "Recall@20"), table)]
+    metric = plots.group_plot(groups, series, title, "Recall@20")
+    names = [first[at].name for at in kept]
+    gain = plots.difference_plot(names, gains, f"Gain by {by}", f"difference in Recall@20 to {subject_name(base)}")
+    return [
+        Picture(f"{title}, protocol {base.protocol}.", metric),
+        Picture(
+            f"The gain over {subject_name(base)} by {by}, protocol {base.protocol}; 95 % intervals over users.",
+            gain,
+            table,
+        ),
+    ]
 
 
-def _estimate(one: Slice) -> Estimate | None:
+def _mean_of(one: Slice, side: str) -> Estimate | None:
+    return Estimate(one.comparison[side], None, None) if one.comparison else None
+
+
+def _gain(one: Slice) -> Estimate | None:
     found = one.comparison
-    if found is None:
-        return None
-    return Estimate(found["mean"], found["other_mean"] + found["low"], found["other_mean"] + found["high"])
+    return Estimate(found["difference"], found["low"], found["high"]) if found else None
 
 
 def _curves(lake: Lake, dataset: str, base_models: Sequence[str]) -> list[Picture]:

@@ -28,6 +28,7 @@ SHARES = (0.1, 0.5, 0.9)
 """Which users and items are shown: those at these places when ordered by training interactions."""
 TOP = 5
 _HISTORY = 8
+_SHOWN = 5
 _QUOTE_CHARACTERS = 220
 
 
@@ -42,8 +43,10 @@ class Motivated:
     summary: str
     provenance: str
     active: Sequence[Mapping[str, Any]]
-    """Each with `motivation`, `strength` (0 to 1) and `quotes`, the evidence in the words of its source."""
+    """Each with `motivation`, `strength` (0 to 1) and `evidence`: places in `quotes`, from 1."""
     passive: Sequence[Mapping[str, Any]]
+    quotes: Sequence[str]
+    """The evidence in the words of its sources, each once."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,8 @@ def motivation_samples(connection: duckdb.DuckDBPyConnection, lake: Lake, datase
                 [str(lake.path(address) / f"{entity}s.parquet"), list(chosen)],
             ).fetchall()
         for idx, entity_id, summary, active, passive, provenance in found:
-            quotes = _quotes(lake, dataset, entity, int(idx))
+            sources = _sources(lake, dataset, entity, int(idx))
+            quotes: list[str] = []
             sample = Motivated(
                 entity,
                 str(entity_id),
@@ -192,15 +196,16 @@ def motivation_samples(connection: duckdb.DuckDBPyConnection, lake: Lake, datase
                 chosen[int(idx)][1],
                 printable(str(summary or "")),
                 str(provenance),
-                _with_quotes(active, quotes),
-                _with_quotes(passive, quotes),
+                _with_evidence(active, sources, quotes),
+                _with_evidence(passive, sources, quotes),
+                quotes,
             )
             samples.append(sample)
     order = {"user": 0, "item": 1}
     return sorted(samples, key=lambda one: (order[one.entity], one.num_train))
 
 
-def _quotes(lake: Lake, dataset: str, entity: str, idx: int) -> dict[str, str]:
+def _sources(lake: Lake, dataset: str, entity: str, idx: int) -> dict[str, str]:
     """Source id -> text as the prompt showed it."""
     address = Address(f"{entity}_prompts", dataset)
     if lake.record(address) is None:
@@ -213,17 +218,26 @@ def _quotes(lake: Lake, dataset: str, entity: str, idx: int) -> dict[str, str]:
     return {str(one["source_id"]): str(one.get("text") or "") for one in json.loads(found[0])} if found else {}
 
 
-def _with_quotes(entries: Sequence[Mapping[str, Any]] | None, quotes: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "motivation": printable(str(entry["motivation"])),
-            "strength": float(entry["strength"]),
-            "quotes": [
-                shortened(quotes.get(str(source)) or str(source)) for source in list(entry["evidence"] or ())[:2]
-            ],
-        }
-        for entry in list(entries or ())[:4]
-    ]
+def _with_evidence(
+    entries: Sequence[Mapping[str, Any]] | None, sources: Mapping[str, str], quotes: list[str]
+) -> list[dict[str, Any]]:
+    """The first entries with numbered evidence; quotes that are new are appended to `quotes`."""
+    found = []
+    for entry in list(entries or ())[:_SHOWN]:
+        numbers = []
+        for source in list(entry["evidence"] or ())[:2]:
+            quote = shortened(sources.get(str(source)) or str(source))
+            if quote not in quotes:
+                quotes.append(quote)
+            numbers.append(quotes.index(quote) + 1)
+        found.append(
+            {
+                "motivation": printable(str(entry["motivation"])),
+                "strength": float(entry["strength"]),
+                "evidence": sorted(set(numbers)),
+            }
+        )
+    return found
 
 
 def shortened(text: str) -> str:
@@ -252,7 +266,7 @@ def _history(lake: Lake, dataset: str, user_idx: int) -> list[str]:
     split, interactions = lake.read(Address("split", dataset)), lake.read(Address("interactions", dataset))
     with connect() as reader:
         found = reader.execute(
-            "SELECT item_id FROM read_parquet(?) JOIN read_parquet(?) USING (item_idx) WHERE user_idx = ? "
+            "SELECT item_id FROM read_parquet(?) train JOIN read_parquet(?) items USING (item_idx) WHERE user_idx = ? "
             "ORDER BY item_idx LIMIT ?",
             [str(split / "train.parquet"), str(interactions / "items.parquet"), user_idx, _HISTORY],
         ).fetchall()

@@ -134,7 +134,7 @@ def results_table(board: Sequence[Mapping[str, Any]], dataset: str, protocol: st
         for metric in METRICS:
             row = found.get((subject, *metric))
             is_best = row is not None and row["mean"] == best[metric]
-            cells.append(Cell(number(row["mean"]), _spread(row), is_best) if row else Cell(NOTHING))
+            cells.append(_mean_cell(row, is_best) if row else Cell(NOTHING))
         own = [row for (owner, *_), row in found.items() if owner == subject]
         cells.append(Cell(NOTHING if subject.is_anchor else str(max(row["num_seeds"] for row in own))))
         cells.append(Cell(seconds(own[0]["train_seconds"])))
@@ -177,7 +177,6 @@ COMPARISON_COLUMNS = (
     "Effect d",
     "t-test p",
     "Wilcoxon p",
-    "Users",
 )
 
 
@@ -192,7 +191,6 @@ def comparison_cells(found: Mapping[str, Any]) -> list[Cell]:
         Cell(signed(found["effect_size"], 2)),
         Cell(p_text(found["t_p_holm"])),
         Cell(p_text(found["wilcoxon_p_holm"])),
-        Cell(f"{found['num_users']:,}"),
     ]
 
 
@@ -202,7 +200,7 @@ def slices_table(dataset: str, protocol: str, entity: str, compared: Sequence[tu
     for name, slices in compared:
         for one in slices:
             cells = comparison_cells(one.comparison) if one.comparison else [Cell(NOTHING)] * len(COMPARISON_COLUMNS)
-            rows.append([word(name), word(one.name), *cells])
+            rows.append([word(name), word(one.name), Cell(f"{one.size:,}"), *cells])
     by = (
         "users by number of training interactions"
         if entity == "user"
@@ -211,7 +209,7 @@ def slices_table(dataset: str, protocol: str, entity: str, compared: Sequence[tu
     return Table(
         f"{dataset}-{entity}-slices-{protocol}",
         f"Recall@20 on {dataset}, protocol {protocol}, {by}; p-values Holm-adjusted over the slices of a comparison.",
-        ["Comparison", "Training interactions" if entity == "user" else "Items", *COMPARISON_COLUMNS],
+        ["Comparison", "Training pairs" if entity == "user" else "Items", "Users", *COMPARISON_COLUMNS],
         rows,
     )
 
@@ -228,17 +226,14 @@ def wide_table(
     rows = []
     for subject in shown:
         picked = [found.get((subject, *metric)) for metric in metrics]
-        rows.append(
-            [
-                word(subject_name(subject)),
-                *(Cell(number(row["mean"]), _spread(row)) if row else Cell(NOTHING) for row in picked),
-            ]
-        )
+        rows.append([word(subject_name(subject)), *(_mean_cell(row) if row else Cell(NOTHING) for row in picked)])
     return Table(name, caption, ["Method", *(metric_name(*metric).capitalize() for metric in metrics)], rows)
 
 
-def _spread(row: Mapping[str, Any]) -> str:
-    return "" if row["std"] is None or row["method"] == "anchor" else number(row["std"])
+def _mean_cell(row: Mapping[str, Any], is_best: bool = False) -> Cell:
+    digits = 1 if row["metric"] == "popularity" else 4  # mean number of training interactions; the others are shares
+    spread = "" if row["std"] is None or row["method"] == "anchor" else number(row["std"], digits)
+    return Cell(number(row["mean"], digits), spread, is_best)
 
 
 def _key(row: Mapping[str, Any]) -> list[str]:

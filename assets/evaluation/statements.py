@@ -108,14 +108,14 @@ def few(subject: Subject, entity: str, slices: Sequence[Slice]) -> list[Statemen
         return []
     found = first.comparison
     outcome = {
-        "better": "significantly better",
-        "worse": "significantly worse",
-        "no difference": "not significantly different",
+        "better": "significantly better than",
+        "worse": "significantly worse than",
+        "no difference": "not significantly different from",
     }
     who = f"users with {first.name}" if entity == "user" else f"test items with {first.name}"
     return [
         Statement(
-            f"For {who} training interactions {subject_name(subject)} is {outcome[verdict(found)]} than "
+            f"For {who} training interactions {subject_name(subject)} is {outcome[verdict(found)]} "
             f"{subject_name(subject.base)}: Recall@20 {number(found['mean'])} against {number(found['other_mean'])} "
             f"({_change(found)}; {_tests(found)}; {found['num_users']:,} users).",
             _TONES[verdict(found)],
