@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assets.evaluation import statements
 from assets.evaluation.leaderboard import Comparer, build_leaderboard, summary
 from assets.evaluation.pairing import METRICS, Subject, adjusted, figures, opened, subjects, user_table, verdict
+from assets.evaluation.report import statements
 from assets.evaluation.slices import item_slices, user_slices
 from assets.evaluation.warehouse import read_table
 from models.errors import LmmrecError

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from assets.evaluation import plots, report_tables
-from assets.evaluation.plots import Estimate, Line, Series
-from assets.evaluation.report import PAGE, Section, render, write_report
-from assets.evaluation.report_samples import Motivated, Shopper
-from assets.evaluation.report_tables import Cell, Table, p_text, percent, subject_name
-from assets.evaluation.statements import Statement
+from assets.evaluation.pairing import Subject
+from assets.evaluation.report import svg as plots
+from assets.evaluation.report.page import PAGE, Section, render, write_report
+from assets.evaluation.report.samples import Motivated, Shopper
+from assets.evaluation.report.statements import Statement
+from assets.evaluation.report.svg import Estimate, Line, Series
+from assets.evaluation.report.tables import Cell, Table, p_text, percent, subject_name
 from assets.evaluation.warehouse import rebuild, warehouse_path
 from assets.lake import Lake
 from models.errors import LmmrecError
@@ -259,7 +260,7 @@ def test_signs_are_real_minus_signs() -> None:
 
 def test_rows_are_named_as_people_say() -> None:
     names = [
-        subject_name(report_tables.Subject("demo", base, method, variant, "strict"))
+        subject_name(Subject("demo", base, method, variant, "strict"))
         for base, method, variant in (
             ("lightgcn", "base", "full"),
             ("lightgcn", "lmmrec", "shuffled-text"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from assets.evaluation.pairing import SIGNIFICANT, Subject, verdict
-from assets.evaluation.report_tables import metric_name, number, p_text, percent, subject_name
+from assets.evaluation.report.tables import metric_name, number, p_text, percent, subject_name
 from assets.evaluation.slices import Slice
 
 Tone = Literal["better", "worse", "neutral", "warning"]

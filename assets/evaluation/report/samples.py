@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.evaluation.lookup import printable, titles_of
-from assets.evaluation.plots import Line
 from assets.evaluation.recommendations import recommend
-from assets.evaluation.report_tables import Cell, Table, display_name, seconds, word
+from assets.evaluation.report.svg import Line
+from assets.evaluation.report.tables import Cell, Table, display_name, seconds, word
 from assets.lake import Address, Lake
 from assets.tables import connect
 from assets.training.recipe import METHODS, checkpoint_of
