@@ -29,6 +29,8 @@ class Picture:
     caption: str
     drawing: str
     table: Table | None = None
+    summary: str = ""
+    """What the table adds."""
 
 
 def difference_pictures(base: Subject, compared: dict[Subject, dict[str, dict[str, Any]]]) -> list[Picture]:
@@ -89,6 +91,7 @@ def slice_pictures(dataset: str, entity: str, base: Subject, sliced: dict[Subjec
             f"The gain over {subject_name(base)} by {by}, protocol {base.protocol}; 95 % intervals over users.",
             gain,
             table,
+            f"Numbers and tests by {by}",
         ),
     ]
 

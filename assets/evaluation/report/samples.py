@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from assets.evaluation.lookup import printable, titles_of
 from assets.evaluation.recommendations import recommend
 from assets.evaluation.report.svg import Line
-from assets.evaluation.report.tables import Cell, Table, display_name, seconds, word
+from assets.evaluation.report.tables import NOTHING, Cell, Table, display_name, seconds, word
 from assets.lake import Address, Lake
 from assets.tables import connect
 from assets.training.recipe import METHODS, checkpoint_of
@@ -29,6 +29,7 @@ SHARES = (0.1, 0.5, 0.9)
 TOP = 5
 _HISTORY = 8
 _SHOWN = 5
+_COUNTS = ("Rows", "Users", "Items")
 _QUOTE_CHARACTERS = 220
 
 
@@ -63,33 +64,28 @@ class Shopper:
 
 
 def dataset_record(lake: Lake, dataset: str) -> Table | None:
-    """Counts after each step of the datasets stage, as its records have them."""
+    """Rows, users and items after each step of the datasets stage, as its records have them."""
     rows = []
     for asset in RECORDED:
         record = lake.record(Address(asset, dataset))
-        for name, value in _flat(record.metadata) if record else ():
-            rows.append([word(asset), word(name), Cell(f"{value:,}" if isinstance(value, int) else f"{value:.4g}")])
+        for name, counts in _counted(record.metadata) if record else ():
+            rows.append([word(asset), word(name), *(Cell(f"{n:,}" if n is not None else NOTHING) for n in counts)])
     if not rows:
         return None
-    return Table(f"{dataset}-record", f"What became of the rows of {dataset}.", ["Step", "Figure", "Value"], rows)
+    return Table(f"{dataset}-record", f"What became of the rows of {dataset}.", ["Asset", "Step", *_COUNTS], rows)
 
 
-def _flat(metadata: Mapping[str, Any]) -> list[tuple[str, int | float]]:
-    """Numbers of a record; a list of rows gives one entry per number, named by the words of its row."""
-    found: list[tuple[str, int | float]] = []
+def _counted(metadata: Mapping[str, Any]) -> list[tuple[str, tuple[int | None, int | None, int | None]]]:
+    """(step, (rows, users, items)) of every count in a record: `rows_*`, and tables whose rows count something."""
+    found: list[tuple[str, tuple[int | None, int | None, int | None]]] = []
     for key, value in metadata.items():
-        name = key.replace("_", " ")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            found.append((name, value))
-        elif isinstance(value, list):
-            for row in value:
-                if isinstance(row, dict):
-                    label = ", ".join(str(part) for part in row.values() if isinstance(part, str))
-                    found += [
-                        (f"{label}: {part.replace('_', ' ')}" if label else part.replace("_", " "), number)
-                        for part, number in row.items()
-                        if isinstance(number, (int, float)) and not isinstance(number, bool)
-                    ]
+        if key.startswith("rows_") and isinstance(value, int):
+            found.append((key.replace("_", " "), (value, None, None)))
+        for row in value if isinstance(value, list) else ():
+            rows = row.get("rows", row.get("interactions")) if isinstance(row, dict) else None
+            if isinstance(rows, int):
+                name = ", ".join(part for part in row.values() if isinstance(part, str))
+                found.append((name, (rows, row.get("users"), row.get("items"))))
     return found
 
 
