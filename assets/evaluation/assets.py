@@ -58,7 +58,7 @@ LEADERBOARD = {
     "wilcoxon_p": ("DOUBLE", "p of the signed-rank test"),
     "t_p_holm": ("DOUBLE", "t_p after Holm's correction"),
     "wilcoxon_p_holm": ("DOUBLE", "wilcoxon_p after Holm's correction"),
-    "verdict": ("VARCHAR", "better, worse or no difference"),
+    "verdict": ("VARCHAR", "better, worse or not significant"),
     "compared_seeds": ("BIGINT", "seeds that both sides have"),
 }
 RECOMMENDATIONS_SCHEMA = table_schema(

@@ -39,7 +39,7 @@ def build_leaderboard(warehouse: Path) -> list[dict[str, Any]]:
     * `num_seeds`, `num_users`, `train_seconds` (mean over seeds);
     * against the bare base model, None where there is nothing to compare: `base_mean`, `difference`, `relative`, `low` and
       `high` (95 % bootstrap interval of the difference, over users), `effect_size` (Cohen's d of the paired differences),
-      `t_p`, `wilcoxon_p`, both again with `_holm`, `verdict` (`better`, `worse`, `no difference`) and `compared_seeds`.
+      `t_p`, `wilcoxon_p`, both again with `_holm`, `verdict` (`better`, `worse`, `not significant`) and `compared_seeds`.
 
     Raises:
         LmmrecError: there is no warehouse.

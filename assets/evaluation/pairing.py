@@ -160,9 +160,9 @@ def adjusted(family: dict[str, dict[str, Any] | None]) -> dict[str, dict[str, An
 
 
 def verdict(comparison: dict[str, Any]) -> str:
-    """`better`, `worse` or `no difference`, by the Holm-adjusted paired t-test."""
+    """`better`, `worse` or `not significant`, by the Holm-adjusted paired t-test."""
     if not comparison["t_p_holm"] < SIGNIFICANT:
-        return "no difference"
+        return "not significant"
     return "better" if comparison["difference"] > 0 else "worse"
 
 

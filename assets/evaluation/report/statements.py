@@ -19,7 +19,7 @@ Comparisons = Mapping[str, Mapping[str, Any]]
 HEADLINE = (("recall", 20), ("ndcg", 20))
 """Metrics that are spoken of; the tables have all."""
 ENOUGH_SEEDS = 5
-_TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "no difference": "neutral"}
+_TONES: dict[str, Tone] = {"better": "better", "worse": "worse", "not significant": "neutral"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def lead(subject: Subject, comparisons: Comparisons) -> list[Statement]:
         ending = {
             "better": f"its lead over {base} is significant",
             "worse": f"it is significantly worse than {base}",
-            "no difference": f"its {'lead over' if found['difference'] > 0 else 'difference to'} {base} is not significant",
+            "not significant": f"its {'lead over' if found['difference'] > 0 else 'difference to'} {base} is not significant",
         }[verdict(dict(found))]
         told.append(
             Statement(
@@ -80,7 +80,7 @@ def control(subject: Subject, against_base: Comparisons, real_against: Compariso
         says = {
             "better": "Real text is significantly better than",
             "worse": "Real text is significantly worse than",
-            "no difference": "Real text is not significantly different from",
+            "not significant": "Real text is not significantly different from",
         }[verdict(dict(found))]
         told.append(
             Statement(f"{says} {kind}: Recall@20 {_change(found)} ({_tests(found)}).", _TONES[verdict(dict(found))])
@@ -90,9 +90,11 @@ def control(subject: Subject, against_base: Comparisons, real_against: Compariso
 
 def anchor(subject: Subject, name: str, found: Mapping[str, Any]) -> Statement:
     """How a method stands against the best training-free anchor, which reads no text."""
-    relation = {"better": "significantly above", "worse": "significantly below", "no difference": "level with"}[
-        verdict(dict(found))
-    ]
+    relation = {
+        "better": "significantly above",
+        "worse": "significantly below",
+        "not significant": "not significantly different from",
+    }[verdict(dict(found))]
     tone: Tone = "warning" if verdict(dict(found)) == "worse" else "neutral"
     return Statement(
         f"{subject_name(subject)} is {relation} {name}, the best anchor without training or text: Recall@20 "
@@ -110,7 +112,7 @@ def few(subject: Subject, entity: str, slices: Sequence[Slice]) -> list[Statemen
     outcome = {
         "better": "significantly better than",
         "worse": "significantly worse than",
-        "no difference": "not significantly different from",
+        "not significant": "not significantly different from",
     }
     who = f"users with {first.name}" if entity == "user" else f"test items with {first.name}"
     return [

@@ -98,7 +98,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def signed(value: float | None, digits: int = 4) -> str:
-    return NOTHING if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    """With its sign, a real minus; what rounds to zero has none."""
+    if value is None:
+        return NOTHING
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -54,7 +54,7 @@ def test_a_planted_gain_is_found_in_the_right_direction(warehouse: Path) -> None
 
 def test_no_planted_gain_gives_no_claim(warehouse: Path) -> None:
     for row in accuracy(rows_of(warehouse, *SHUFFLED)):
-        assert row["verdict"] == "no difference"
+        assert row["verdict"] == "not significant"
         assert row["low"] < 0 < row["high"]
 
 

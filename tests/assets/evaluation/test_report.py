@@ -256,6 +256,7 @@ def test_p_values_keep_the_digits_that_mean_something(value: float | None, shown
 def test_signs_are_real_minus_signs() -> None:
     assert percent(-0.0123) == "−1.2 %"
     assert percent(0.0123) == "+1.2 %"
+    assert percent(-0.00001) == "0.0 %"
 
 
 def test_rows_are_named_as_people_say() -> None:
