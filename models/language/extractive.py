@@ -1,13 +1,16 @@
-"""Motivations without a language model: key phrases, sentiment and evidence taken from the sources themselves.
+"""Motivations without a language model: key phrases, sentiment and telling sentences, all taken from the sources.
 
 The default, which needs no key, no network and no GPU. It writes no sentence of its own: phrases come from YAKE (Campos et
-al. 2020), sentiment from VADER (Hutto & Gilbert 2014), and the summary is the entity's own words put in a row. It fills the
-schema of a real model's answer, and its provenance `extractive` says everywhere that no LLM was asked.
+al. 2020), sentiment from VADER (Hutto & Gilbert 2014), and the summary is the entity's own sentences, the rarest words
+first (inverse document frequency over the requests at hand). It fills the schema of a real model's answer, and its
+provenance `extractive` says everywhere that no LLM was asked.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,60 +19,56 @@ from typing import Any
 from models.language.chat import Answered, ChatRequest, Outcome, Source, Unanswered
 from models.language.motivation import Motivation, MotivationAnswer
 from models.language.text import clean, cut_words
-from models.progress import track
 
 NEGATIVE = -0.05
 """VADER's own threshold: a compound score at or below it is negative. Neutral statements count as active."""
-WORDS_READ = 160
-"""Words given to the phrase extractor, shared out over the sources; its time grows with them."""
+WORDS_READ = 180
+"""Words read of one entity, shared out over its sources."""
 OWN_WORDS_ENOUGH = 25
-"""Own words below this are filled up with descriptions and summaries."""
-MAX_ACTIVE, MAX_PASSIVE = 14, 6
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\s*[\r\n]+\s*")
+"""Own words below this are filled up with summaries of items."""
+SUMMARY_WORDS = 70
+"""Words of the sentences that are chosen; more carry more signal, and cost phrase extractor and text encoder more time."""
+MAX_ACTIVE, MAX_PASSIVE = 10, 6
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
+_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 @dataclass(frozen=True)
 class _Sentence:
     source_id: str
     text: str
+    words: tuple[str, ...]
     sentiment: float
     """VADER compound, -1 … 1."""
 
 
 class ExtractiveModel:
-    """Deterministic, about 5 ms a request on one core."""
+    """Deterministic, about 5 ms a request on one core. Answers depend on the requests that come together."""
 
     provenance = "extractive"
 
     def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
         """One outcome for each request, in order; a request whose sources hold no words is not answered."""
-        with track("extract motivations", total=len(requests), unit="texts") as step:
-            for request in requests:
-                yield self._answer(request)
-                step.advance()
+        read = [self._sentences(_material(request.sources)) for request in requests]
+        rarity = _rarity(read)
+        for request, sentences in zip(requests, read, strict=True):
+            yield self._answer(request, sentences, rarity)
 
     def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
         """None: nothing is asked of anybody."""
         return []
 
-    def _answer(self, request: ChatRequest) -> Outcome:
-        sentences = self._sentences(_material(request.sources))
+    def _answer(self, request: ChatRequest, sentences: Sequence[_Sentence], rarity: dict[str, float]) -> Outcome:
         if not sentences:
             return Unanswered(request.id, "the sources hold no words")
-        active, passive = [], []
-        for motivation, sentiment in self._motivations(sentences):
-            if sentiment <= NEGATIVE:
-                passive.append(motivation)
-            else:
-                active.append(motivation)
-        active, passive = active[:MAX_ACTIVE], passive[:MAX_PASSIVE]
+        chosen = _choose(sentences, rarity)
+        active, passive = self._motivations(chosen)
+        sources = len({sentence.source_id for sentence in sentences})
         answer = MotivationAnswer(
-            reasoning=(
-                f"extractive: {len(sentences)} sentences of {len({s.source_id for s in sentences})} sources, no LLM asked",
-            ),
-            active=tuple(active),
-            passive=tuple(passive),
-            summary=_summary(request.sources, active, passive, request.max_words),
+            reasoning=(f"No LLM was asked: {len(sentences)} sentences of {sources} sources were read.",),
+            active=tuple(active[:MAX_ACTIVE]),
+            passive=tuple(passive[:MAX_PASSIVE]),
+            summary=_summary(request, chosen),
         )
         return Answered(request.id, answer)
 
@@ -78,28 +77,31 @@ class ExtractiveModel:
         share = max(12, WORDS_READ // max(1, len(sources)))
         for source in sources:
             for text in _SENTENCE_END.split(cut_words(clean(source.text), share).removesuffix(" …")):
-                if any(c.isalpha() for c in text):
-                    score = self._vader.polarity_scores(text)["compound"]
-                    found.append(_Sentence(source.source_id, text.strip(), float(score)))
+                words = tuple(_WORD.findall(text.lower()))
+                if words:
+                    sentiment = float(self._vader.polarity_scores(text)["compound"])
+                    found.append(_Sentence(source.source_id, text, words, sentiment))
         return found
 
-    def _motivations(self, sentences: Sequence[_Sentence]) -> list[tuple[Motivation, float]]:
-        """(motivation, sentiment) by descending weight of the phrase in the text."""
+    def _motivations(self, sentences: Sequence[_Sentence]) -> tuple[list[Motivation], list[Motivation]]:
+        """(active, passive), each by descending weight of the phrase, phrases of several words first."""
         text = "\n".join(sentence.text for sentence in sentences)
         phrases = _distinct([clean(str(phrase)) for phrase, _ in self._yake.extract_keywords(text)])
         if not phrases:
             phrases = [cut_words(sentences[0].text, 12)[:400]]
-        found = []
         lowered = [(sentence, sentence.text.lower()) for sentence in sentences]
+        active: list[Motivation] = []
+        passive: list[Motivation] = []
         for phrase in phrases:
             holders = [sentence for sentence, low in lowered if phrase.lower() in low] or list(sentences[:1])
             sentiment = sum(sentence.sentiment for sentence in holders) / len(holders)
-            evidence = tuple(dict.fromkeys(sentence.source_id for sentence in holders))
-            strength = (1 + abs(sentiment)) / 2
-            found.append(
-                (Motivation(motivation=phrase, evidence=evidence[:32], strength=round(strength, 4)), sentiment)
+            motivation = Motivation(
+                motivation=phrase,
+                evidence=tuple(dict.fromkeys(sentence.source_id for sentence in holders))[:32],
+                strength=round((1 + abs(sentiment)) / 2, 4),
             )
-        return found
+            (passive if sentiment <= NEGATIVE else active).append(motivation)
+        return active, passive
 
     @cached_property
     def _vader(self) -> Any:
@@ -111,23 +113,30 @@ class ExtractiveModel:
     def _yake(self) -> Any:
         import yake
 
-        return yake.KeywordExtractor(lan="en", n=3, top=2 * (MAX_ACTIVE + MAX_PASSIVE), dedup_lim=1.0)
+        return yake.KeywordExtractor(lan="en", n=3, top=40, dedup_lim=1.0)
 
 
 def _material(sources: Sequence[Source]) -> list[Source]:
-    """The entity's own words; others' descriptions of it (or of its items) where those are few, titles as the last resort."""
-    own = [source for source in sources if source.kind == "review"]
+    """Own words and descriptions; summaries of a user's items where own words are few, titles as the last resort."""
+    own = [source for source in sources if source.kind in ("review", "description")]
     if sum(len(source.text.split()) for source in own) >= OWN_WORDS_ENOUGH:
         return own
-    described = own + [source for source in sources if source.kind in ("description", "summary")]
-    return described or list(sources)
+    return own + [source for source in sources if source.kind == "summary"] or list(sources)
+
+
+def _rarity(read: Sequence[Sequence[_Sentence]]) -> dict[str, float]:
+    """Word -> ln((1 + n) / (1 + number of entities that use it))."""
+    used_by: Counter[str] = Counter()
+    for sentences in read:
+        used_by.update({word for sentence in sentences for word in sentence.words})
+    return {word: math.log((1 + len(read)) / (1 + count)) for word, count in used_by.items()}
 
 
 def _distinct(phrases: Sequence[str]) -> list[str]:
-    """Without phrases whose words a better one already holds; order kept."""
+    """Several words before single ones, without phrases whose words an earlier one already holds."""
     kept: list[str] = []
     seen: list[set[str]] = []
-    for phrase in phrases:
+    for phrase in sorted(phrases, key=lambda text: " " not in text):
         words = set(phrase.lower().split())
         if phrase and not any(words <= other for other in seen):
             kept.append(phrase[:400])
@@ -135,16 +144,28 @@ def _distinct(phrases: Sequence[str]) -> list[str]:
     return kept
 
 
-def _summary(
-    sources: Sequence[Source], active: Sequence[Motivation], passive: Sequence[Motivation], max_words: int
-) -> str:
-    """Title and categories of an item, then what is liked, then what is not, in the words of the sources."""
-    named = [clean(source.text) for source in sources if source.source_id in ("title", "categories")]
-    liked = ", ".join(motivation.motivation for motivation in active)
-    disliked = ", ".join(motivation.motivation for motivation in passive)
-    parts = [cut_words(text, 20).removesuffix(" …") for text in named if text]
-    if liked:
-        parts.append(liked)
-    if disliked:
-        parts.append(f"dislikes {disliked}")
-    return cut_words(". ".join(parts), max_words).removesuffix(" …")
+def _choose(sentences: Sequence[_Sentence], rarity: dict[str, float]) -> list[_Sentence]:
+    """The sentences with the rarest words on average, in their order, without repeats; at least one."""
+    order = sorted(
+        range(len(sentences)),
+        key=lambda at: (-sum(rarity[word] for word in sentences[at].words) / len(sentences[at].words), at),
+    )
+    room = SUMMARY_WORDS
+    chosen: list[int] = []
+    seen: set[tuple[str, ...]] = set()
+    for at in order:
+        size = len(sentences[at].text.split())
+        if (size <= room or not chosen) and sentences[at].words not in seen:
+            chosen.append(at)
+            seen.add(sentences[at].words)
+            room -= size
+    return [sentences[at] for at in sorted(chosen)]
+
+
+def _summary(request: ChatRequest, chosen: Sequence[_Sentence]) -> str:
+    """Title and categories of an item, then the sentences that praise, then those that complain."""
+    named = [clean(source.text) for source in request.sources if source.source_id in ("title", "categories")]
+    parts = [cut_words(text, 20).removesuffix(" …").rstrip(".") + "." for text in named if text]
+    parts += [sentence.text for sentence in chosen if sentence.sentiment > NEGATIVE]
+    parts += [sentence.text for sentence in chosen if sentence.sentiment <= NEGATIVE]
+    return cut_words(" ".join(parts), request.max_words).removesuffix(" …")
