@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csr_matrix
 
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+"""Level 1 writes texts almost twice as fast as the default level, for half as much space again."""
 SIZES = "sizes.json"
 """Number of users and items, beside the parts of a split."""
 
@@ -76,7 +78,7 @@ def write_parquet(
     sql = query if isinstance(query, str) else query.sql_query()
     with plain_failures():
         done = connection.execute(
-            f"COPY ({sql}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {row_group_rows})"
+            f"COPY ({sql}) TO {literal(path)} ({_PARQUET}, ROW_GROUP_SIZE {row_group_rows})"
         ).fetchone()
     assert done is not None
     return int(done[0])

@@ -64,7 +64,7 @@ def write_interactions(
         LmmrecError: nothing is left after a filter; names it with the counts before and after.
     """
     with track("filter reviews", total=4, unit="step") as progress:
-        steps = _encode_ids(connection, reviews, filters)
+        steps = [_encode_ids(connection, reviews)]
         progress.advance(note=f"{steps[-1].rows:,} rows")
         steps += _make_pairs(connection, filters)
         progress.advance(note=f"{steps[-1].rows:,} pairs")
@@ -115,54 +115,52 @@ def steps_metadata(steps: list[FilterStep]) -> dict[str, Any]:
     }
 
 
-def _encode_ids(connection: duckdb.DuckDBPyConnection, reviews: Path, filters: Filters) -> list[FilterStep]:
-    """Tables `user_codes` and `item_codes` (id, code in the order of the ids) of what passes the rating filter."""
-    source = f"read_parquet({literal(reviews)})"
-    bound = "true" if filters.min_rating is None else f"(rating IS NULL OR rating >= {filters.min_rating})"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW rated AS SELECT * FROM {source} WHERE {bound}")
+def _encode_ids(connection: duckdb.DuckDBPyConnection, reviews: Path) -> FilterStep:
+    """Tables `user_codes` and `item_codes`: each id and its code, numbered in the order of the ids."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS SELECT * FROM read_parquet({literal(reviews)})")
     for kind in ("user", "item"):
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {kind}_codes AS "
             f"SELECT {kind}_id AS id, CAST(row_number() OVER (ORDER BY {kind}_id) - 1 AS INTEGER) AS code "
-            f"FROM (SELECT DISTINCT {kind}_id FROM rated)"
+            f"FROM (SELECT DISTINCT {kind}_id FROM reviews)"
         )
-    start = _step(
-        connection, "reviews", f"SELECT count(*), count(DISTINCT user_id), count(DISTINCT item_id) FROM {source}"
-    )
-    if filters.min_rating is None:
-        return [start]
-    counts = "SELECT (SELECT count(*) FROM rated), (SELECT count(*) FROM user_codes), (SELECT count(*) FROM item_codes)"
-    return [start, _step(connection, f"rating >= {filters.min_rating:g}", counts)]
+    counts = "(SELECT count(*) FROM user_codes), (SELECT count(*) FROM item_codes)"
+    return _step(connection, "reviews", f"SELECT (SELECT count(*) FROM reviews), {counts}")
 
 
 def _make_pairs(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list[FilterStep]:
-    """Table `pairs`: the newest review of each user and item, of the sampled users.
-
-    A user is in the sample by the rank of md5(seed, id): the same users whatever the order of the rows or the threads.
-    """
-    sampled = filters.user_fraction < 1
-    if sampled:
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE user_codes AS SELECT id, code FROM user_codes
-            ORDER BY md5('{filters.seed}:' || id), id
-            LIMIT (SELECT CAST(ceil(count(*) * {filters.user_fraction}) AS BIGINT) FROM user_codes)"""
-        )
+    """Table `pairs`: the newest review of each user and item that passes the rating filter, of the sampled users."""
+    bound = "true" if filters.min_rating is None else f"(rating IS NULL OR rating >= {filters.min_rating})"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE pairs AS
         SELECT user_code, item_code, reviews, nullif(newest.t, {_NEVER}) AS timestamp, nullif(newest.r, {_NONE}) AS rating
         FROM (
             SELECT users.code AS user_code, items.code AS item_code, count(*) AS reviews,
                 max({{'t': coalesce(timestamp, {_NEVER}), 'r': coalesce(rating, {_NONE})}}) AS newest
-            FROM rated JOIN user_codes users ON rated.user_id = users.id JOIN item_codes items ON rated.item_id = items.id
-            GROUP BY ALL
+            FROM reviews JOIN user_codes users ON reviews.user_id = users.id JOIN item_codes items ON item_id = items.id
+            WHERE {bound} GROUP BY ALL
         )"""
     )
-    entities = "count(DISTINCT user_code), count(DISTINCT item_code) FROM pairs"
-    once = _step(connection, "one per user and item, the newest", f"SELECT count(*), {entities}")
-    if not sampled:
-        return [once]
-    name = f"sample of {filters.user_fraction:.0%} of the users"
-    return [_step(connection, name, f"SELECT coalesce(sum(reviews), 0), {entities}"), once]
+    steps = []
+    if filters.min_rating is not None:
+        steps.append(_count_pairs(connection, f"rating >= {filters.min_rating:g}", "coalesce(sum(reviews), 0)"))
+    if filters.user_fraction < 1:
+        _sample_users(connection, filters)
+        name = f"sample of {filters.user_fraction:.0%} of the users"
+        steps.append(_count_pairs(connection, name, "coalesce(sum(reviews), 0)"))
+    return [*steps, _count_pairs(connection, "one per user and item, the newest", "count(*)")]
+
+
+def _sample_users(connection: duckdb.DuckDBPyConnection, filters: Filters) -> None:
+    """Keep a share of the users that are left, those with the smallest md5 of (seed, id).
+
+    So the same users are drawn whatever the order of the rows or the number of threads.
+    """
+    connection.execute(
+        f"""DELETE FROM pairs WHERE user_code NOT IN (
+            SELECT code FROM user_codes SEMI JOIN pairs ON code = user_code ORDER BY md5('{filters.seed}:' || id), id
+            LIMIT (SELECT CAST(ceil(count(DISTINCT user_code) * {filters.user_fraction}) AS BIGINT) FROM pairs))"""
+    )
 
 
 def _keep_core(connection: duckdb.DuckDBPyConnection, core: int) -> FilterStep:
@@ -196,6 +194,10 @@ def _write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         ORDER BY user_idx, item_idx""",
         folder / INTERACTIONS,
     )
+
+
+def _count_pairs(connection: duckdb.DuckDBPyConnection, name: str, rows: str) -> FilterStep:
+    return _step(connection, name, f"SELECT {rows}, count(DISTINCT user_code), count(DISTINCT item_code) FROM pairs")
 
 
 def _step(connection: duckdb.DuckDBPyConnection, name: str, counts: str) -> FilterStep:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.datasets.formats.delimited import line_of
-from assets.datasets.formats.rows import MALFORMED, Fault, RawFile, RawRows
-from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
+from assets.datasets.formats.json_lines import mend
+from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows
+from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, readable, write_quarantine
 from assets.datasets.reviews import install_macros
 from assets.tables import write_parquet
 
@@ -46,7 +47,8 @@ def write_items(
     install_macros(connection)
     check_compression(raw)
     rows = reader(raw)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE raw_items AS {_cleaned(rows.sql, 'row_number() OVER ()')}")
+    with readable(raw):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE raw_items AS {_cleaned(rows.sql, 'row_number() OVER ()')}")
     tally = _account(connection, rows)
     tally.stop_above(quarantine_limit, raw)
     tally.kept = write_parquet(
@@ -84,21 +86,21 @@ def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows) -> Tally:
     reasons = dict(connection.execute("SELECT record, reason FROM raw_items WHERE reason IS NOT NULL").fetchall())
     if not reasons:
         return tally
-    suspects = {record for record, reason in reasons.items() if reason == MALFORMED}
     refused_lines = [fault.line for fault in refused]
-    mended = []
-    for row in rows.locate(reasons, suspects):
+    mended: list[tuple[Located, str]] = []
+    for row in rows.locate(reasons):
+        whole = mend(row.json) if reasons[row.record] == MALFORMED and row.json is not None else None
+        if whole is not None:
+            mended.append((row, whole))
+            continue
         line = line_of(row.record, refused_lines, header=row.line > row.record) if refused else row.line
-        if row.mended is None:
-            tally.faults.append(Fault(line, reasons[row.record], row.excerpt))
-        else:
-            mended.append(row)
+        tally.faults.append(Fault(line, reasons[row.record], row.excerpt))
     if mended:
         path = rows.raw.workspace / "mended.json"
-        path.write_text("".join(f"{row.mended}\n" for row in mended), encoding="utf-8")
+        path.write_text("".join(f"{whole}\n" for _, whole in mended), encoding="utf-8")
         select = _cleaned(rows.select(path), f"{total[0]} + row_number() OVER ()")
         connection.execute(f"CREATE OR REPLACE TEMP TABLE mended AS {select}")
-        for row, (reason,) in zip(
+        for (row, _), (reason,) in zip(
             mended, connection.execute("SELECT reason FROM mended ORDER BY record").fetchall(), strict=True
         ):
             if reason is None:

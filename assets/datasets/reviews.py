@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.datasets.formats.delimited import line_of
-from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules
-from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
-from assets.tables import write_parquet
+from assets.datasets.formats.json_lines import mend
+from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules, excerpt
+from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, readable, write_quarantine
+from assets.tables import fetch_arrays, write_parquet
+from models.progress import track
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 REVIEWS = "reviews.parquet"
 MAX_TEXT_CHARACTERS = 32_768
 """Longer texts are cut here, and counted."""
+_MARK = "hash(user_id, item_id, timestamp, text)"
 _COLUMNS = "user_id, item_id, rating, text, timestamp"
 _SUSPECT = "suspect"
 """Every field is NULL: no JSON for DuckDB, or none of our fields."""
@@ -64,16 +67,17 @@ def write_reviews(
     """
     install_macros(connection)
     check_compression(raw)
-    rows = reader(raw)
-    _mark(connection, "marks", rows.sql, rules)
-    tally = Tally()
-    mended = _account(connection, rows, rules, tally)
-    tally.stop_above(quarantine_limit, raw)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE repeated AS SELECT mark FROM marks WHERE reason IS NULL "
-        "GROUP BY mark HAVING count(*) > 1"
-    )
-    tally.kept = write_parquet(connection, _final(rows, mended, rules), folder / REVIEWS)
+    with track(f"read {raw.name}", total=3, unit="pass") as progress:
+        rows = reader(raw)
+        with readable(raw):
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE marks AS {_marks(rows.sql, rules)}")
+        progress.advance(note=f"{_scalar(connection, 'SELECT count(*) FROM marks'):,} rows")
+        tally, mended = _account(connection, rows, rules)
+        tally.stop_above(quarantine_limit, raw)
+        repeated = _repeated(connection, rows, rules, mended)
+        progress.advance()
+        tally.kept = write_parquet(connection, _final(rows, rules, mended, repeated), folder / REVIEWS)
+        progress.advance()
     tally.duplicates = tally.read - tally.kept - len(tally.faults)
     tally.texts_cut = _scalar(connection, "SELECT count(*) FILTER (long AND reason IS NULL) FROM marks")
     write_quarantine(connection, raw.name, tally.faults, folder / QUARANTINE)
@@ -83,14 +87,22 @@ def write_reviews(
 def cleaned(select: str, rules: ReviewRules) -> str:
     """SQL: raw text fields to typed columns, with `reason` (NULL where the row is good) and `long` (its text is cut)."""
     return f"""
-        SELECT user_id, item_id, rating, cut(text) AS text, timestamp, length(text) > {MAX_TEXT_CHARACTERS} AS long,
-            {_reason(rules)} AS reason
+        SELECT user_id, item_id, rating, CASE WHEN long THEN left(text, {MAX_TEXT_CHARACTERS}) ELSE text END AS text,
+            timestamp, long, {_reason(rules)} AS reason
         FROM (
-            SELECT clean(user_id) AS user_id, clean(item_id) AS item_id, rating AS raw_rating,
-                TRY_CAST(rating AS DOUBLE) AS rating, nullif(clean(text), '') AS text,
-                timestamp AS raw_timestamp, {_timestamp(rules)} AS timestamp
-            FROM ({select})
+            SELECT *, coalesce(strlen(text) > {MAX_TEXT_CHARACTERS} AND length(text) > {MAX_TEXT_CHARACTERS}, false) AS long
+            FROM (
+                SELECT clean(user_id) AS user_id, clean(item_id) AS item_id, rating AS raw_rating,
+                    TRY_CAST(rating AS DOUBLE) AS rating, nullif(clean(text), '') AS text,
+                    timestamp AS raw_timestamp, {_timestamp(rules)} AS timestamp
+                FROM ({select})
+            )
         )"""
+
+
+def _marks(select: str, rules: ReviewRules) -> str:
+    """SQL: a 64-bit mark of each row, the reason against it, and whether its text is cut; in file order."""
+    return f"SELECT {_MARK} AS mark, reason, long FROM ({cleaned(select, rules)})"
 
 
 def _timestamp(rules: ReviewRules) -> str:
@@ -106,6 +118,7 @@ def _timestamp(rules: ReviewRules) -> str:
 
 
 def _reason(rules: ReviewRules) -> str:
+    """SQL: what is wrong with a row. One quick test lets the good rows pass; only the others go through all cases."""
     cases = [
         (
             "user_id IS NULL AND item_id IS NULL AND raw_rating IS NULL AND text IS NULL AND raw_timestamp IS NULL",
@@ -123,77 +136,98 @@ def _reason(rules: ReviewRules) -> str:
     cases.append(("raw_rating IS NOT NULL AND rating IS NULL", "rating is not a number"))
     allowed = "isfinite(rating)"
     if rules.rating_low is not None:
-        allowed += f" AND rating BETWEEN {rules.rating_low} AND {rules.rating_high}"
+        allowed = f"rating BETWEEN {rules.rating_low} AND {rules.rating_high}"
     cases.append((f"NOT ({allowed})", "rating is out of range"))
     if rules.time != "lenient":
         cases.append(("raw_timestamp IS NOT NULL AND timestamp IS NULL", "timestamp is no time"))
-    return "CASE " + " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in cases) + " END"
+    plain_id = "({0} >= '!' AND NOT starts_with({0}, '{{') AND NOT starts_with({0}, '['))".format
+    good = f"{plain_id('user_id')} AND {plain_id('item_id')} AND {allowed} AND timestamp IS NOT NULL"
+    listed = " ".join(f"WHEN {condition} THEN '{reason}'" for condition, reason in cases)
+    return f"CASE WHEN {good} THEN NULL {listed} END"
 
 
-def _mark(connection: duckdb.DuckDBPyConnection, table: str, select: str, rules: ReviewRules) -> None:
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT {_MARK} AS mark, reason, long FROM ({cleaned(select, rules)})"
-    )
-
-
-_MARK = "hash(user_id, item_id, timestamp, text)"
-
-
-def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, tally: Tally) -> str | None:
-    """Find every faulty row again, mend what can be mended, and fill the tally; returns SQL of the mended rows."""
+def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules) -> tuple[Tally, Path | None]:
+    """The books, with every faulty row found again; and a file of those that could be mended."""
     refused = rows.faults(connection)
-    tally.read = _scalar(connection, "SELECT count(*) FROM marks") + len(refused)
-    tally.faults = list(refused)
-    if not _scalar(connection, "SELECT count(*) FROM marks WHERE reason IS NOT NULL"):
-        return None
-    found = connection.execute(
-        f"SELECT record, reason FROM (SELECT row_number() OVER () AS record, reason FROM ({cleaned(rows.sql, rules)})) "
-        "WHERE reason IS NOT NULL"
-    ).fetchall()
+    tally = Tally(read=_scalar(connection, "SELECT count(*) FROM marks") + len(refused), faults=list(refused))
+    # rows of `marks` are in file order, so that the n-th is the n-th record
+    found = connection.execute("SELECT rowid + 1, reason FROM marks WHERE reason IS NOT NULL").fetchall()
     reasons: dict[int, str] = dict(found)
-    suspects = {record for record, reason in reasons.items() if reason == _SUSPECT}
-    mended: list[Located] = []
+    mended: list[tuple[Located, str]] = []
     refused_lines = [fault.line for fault in refused]
-    for row in rows.locate(reasons, suspects):
-        if row.mended is not None:
-            mended.append(row)
-            continue
+    for row in rows.locate(reasons) if reasons else ():
         reason = reasons[row.record]
+        whole = mend(row.json) if reason == _SUSPECT and row.json is not None else None
+        if whole is not None:
+            mended.append((row, whole))
+            continue
         line = line_of(row.record, refused_lines, header=row.line > row.record) if refused else row.line
         tally.faults.append(Fault(line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
-    return _take_mended(connection, rows, rules, mended, tally) if mended else None
+    return tally, _take_mended(connection, rows, rules, mended, tally) if mended else None
 
 
 def _take_mended(
-    connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, mended: list[Located], tally: Tally
-) -> str:
+    connection: duckdb.DuckDBPyConnection,
+    rows: RawRows,
+    rules: ReviewRules,
+    mended: list[tuple[Located, str]],
+    tally: Tally,
+) -> Path:
     path = rows.raw.workspace / "mended.json"
-    path.write_text("".join(f"{row.mended}\n" for row in mended), encoding="utf-8")
-    select = rows.select(path)
-    _mark(connection, "mended", select, rules)
-    reasons = connection.execute("SELECT reason FROM mended").fetchall()
-    for row, (reason,) in zip(mended, reasons, strict=True):
+    path.write_text("".join(f"{whole}\n" for _, whole in mended), encoding="utf-8")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE mended AS {_marks(rows.select(path), rules)}")
+    reasons = connection.execute("SELECT reason FROM mended ORDER BY rowid").fetchall()
+    for (row, whole), (reason,) in zip(mended, reasons, strict=True):
         if reason is None:
             tally.mended += 1
         else:
-            keys = ", ".join(sorted(json.loads(row.mended or "{}"))[:8])
-            named = f"none of the format's fields (has {keys})" if reason == _SUSPECT else reason
+            keys = ", ".join(sorted(json.loads(whole))[:8])
+            named = f"none of the format's fields (has {excerpt(keys)})" if reason == _SUSPECT else reason
             tally.faults.append(Fault(row.line, named, row.excerpt))
     connection.execute("INSERT INTO marks SELECT * FROM mended WHERE reason IS NULL")
-    return select
+    return path
 
 
-def _final(rows: RawRows, mended: str | None, rules: ReviewRules) -> str:
+def _repeated(
+    connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, mended: Path | None
+) -> str | None:
+    """SQL of the rows whose mark stands more than once (table `repeated`); None where there are none."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE repeated AS "
+        "SELECT mark FROM marks WHERE reason IS NULL GROUP BY mark HAVING count(*) > 1"
+    )
+    if not _scalar(connection, "SELECT count(*) FROM repeated"):
+        return None
+    found = fetch_arrays(
+        connection,
+        "SELECT rowid + 1 AS record FROM marks WHERE reason IS NULL AND mark IN (SELECT mark FROM repeated)",
+    )
+    numbers = found["record"].tolist()
+    path = rows.raw.workspace / "repeated.json"
+    with path.open("w", encoding="utf-8") as output:
+        for row in rows.locate(numbers):
+            if row.json is None:
+                break
+            output.write(f"{row.json}\n")
+        else:
+            sources = [rows.select(path), *([rows.select(mended)] if mended else [])]
+            return " UNION ALL ".join(f"SELECT * FROM ({cleaned(source, rules)})" for source in sources)
+    return f"SELECT * FROM ({cleaned(rows.sql, rules)})"
+
+
+def _final(rows: RawRows, rules: ReviewRules, mended: Path | None, repeated: str | None) -> str:
+    """SQL of the whole table: rows in file order, mended ones, then one for each group of duplicates."""
     good = f"SELECT * FROM ({cleaned(rows.sql, rules)}) WHERE reason IS NULL"
     if mended is not None:
-        good = f"{good} UNION ALL SELECT * FROM ({cleaned(mended, rules)}) WHERE reason IS NULL"
-    once = f"SELECT {_COLUMNS} FROM ({good}) WHERE {_MARK} NOT IN (SELECT mark FROM repeated)"
+        good = f"{good} UNION ALL SELECT * FROM ({cleaned(rows.select(mended), rules)}) WHERE reason IS NULL"
+    if repeated is None:
+        return f"SELECT {_COLUMNS} FROM ({good})"
     collapsed = (
-        f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({good}) "
-        f"WHERE {_MARK} IN (SELECT mark FROM repeated) GROUP BY user_id, item_id, text, timestamp "
+        f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({repeated}) "
+        f"WHERE reason IS NULL AND {_MARK} IN (SELECT mark FROM repeated) GROUP BY user_id, item_id, text, timestamp "
         "ORDER BY user_id, item_id, timestamp, text"
     )
-    return f"{once} UNION ALL ({collapsed})"
+    return f"SELECT {_COLUMNS} FROM ({good}) WHERE {_MARK} NOT IN (SELECT mark FROM repeated) UNION ALL ({collapsed})"
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

@@ -81,7 +81,7 @@ def delimited(raw: RawFile, names: Sequence[str], fields: Mapping[str, str], dia
         ).fetchall()
         return [Fault(line, MALFORMED, excerpt((text or "").strip())) for line, text in found]
 
-    def locate(records: Collection[int], suspects: Collection[int]) -> Iterator[Located]:
+    def locate(records: Collection[int]) -> Iterator[Located]:
         for record in sorted(records):
             yield Located(record, record + int(dialect.header), "")
 

@@ -6,16 +6,23 @@ not blank. A line above `MAX_LINE_BYTES` ends the run: such a file is hardly JSO
 
 from __future__ import annotations
 
+import bisect
 import gzip
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from assets.datasets.formats.rows import Located, RawFile, RawRows, excerpt
 from assets.tables import identifier, literal
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
+_BLOCK_BYTES = 4 * 1024 * 1024
+_WHITE_SPACE = tuple(b" \t\r\v\f")
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -46,26 +53,59 @@ def json_lines(raw: RawFile, columns: Mapping[str, str], fields: Mapping[str, st
             f"ignore_errors = true, compression = '{compression}', maximum_object_size = {MAX_LINE_BYTES})"
         )
 
-    def locate(records: Collection[int], suspects: Collection[int]) -> Iterator[Located]:
-        return find_lines(raw.path, records, suspects)
-
-    return RawRows(raw, raw.path, select, locate)
+    return RawRows(raw, raw.path, select, lambda records: find_lines(raw.path, records))
 
 
-def find_lines(file: Path, records: Collection[int], suspects: Collection[int]) -> Iterator[Located]:
-    """The lines of the given records (1 is the first that is not blank), those of `suspects` mended where possible."""
-    record = 0
-    last = max(records, default=0)
+def find_lines(file: Path, records: Collection[int]) -> Iterator[Located]:
+    """The lines of the given records, where 1 is the first line that is not blank.
+
+    Line breaks are found block by block in NumPy and lines are cut out only where they are wanted, so that a few lines of a
+    huge file are found at about the speed of the disk.
+    """
+    wanted = sorted(records)
+    record, line, at = 0, 0, 0
     with open_binary(file) as stream:
-        for line, raw in enumerate(stream, start=1):
-            if record >= last:
+        for block in _blocks(stream):
+            if at == len(wanted):
                 return
-            if not raw.strip():
-                continue
-            record += 1
-            if record in records:
+            starts, ends, numbers, num_lines = _content_lines(block)
+            upto = bisect.bisect_right(wanted, record + len(starts), lo=at)
+            for number in wanted[at:upto]:
+                position = number - record - 1
+                raw = block[starts[position] : ends[position]]
                 text = raw.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
-                yield Located(record, line, excerpt(text), mend(text) if record in suspects else None)
+                yield Located(number, line + int(numbers[position]), excerpt(text), text)
+            record, line, at = record + len(starts), line + num_lines, upto
+
+
+def _content_lines(block: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
+    """Of the lines that are not blank: start, end, and number within the block from 1; and how many lines there are."""
+    import numpy as np
+
+    characters = np.frombuffer(block, dtype=np.uint8)
+    ends = np.flatnonzero(characters == ord("\n"))
+    if not block.endswith(b"\n"):
+        ends = np.append(ends, len(block))
+    starts = np.append(0, ends[:-1] + 1)
+    # only a line that is empty or ends in white space can be blank
+    doubtful = np.flatnonzero((ends == starts) | np.isin(characters[np.maximum(ends - 1, 0)], _WHITE_SPACE))
+    blank = [k for k in doubtful if not block[starts[k] : ends[k]].strip()]
+    numbers = np.delete(np.arange(1, len(ends) + 1), blank)
+    return np.delete(starts, blank), np.delete(ends, blank), numbers, len(ends)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in pieces that end with a line."""
+    rest = b""
+    while block := stream.read(_BLOCK_BYTES):
+        end = block.rfind(b"\n") + 1
+        if not end:
+            rest += block
+            continue
+        yield rest + block[:end]
+        rest = block[end:]
+    if rest:
+        yield rest
 
 
 def mend(text: str) -> str | None:

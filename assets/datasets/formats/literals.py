@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assets.datasets.formats.json_lines import json_lines, mend, open_binary
+from assets.datasets.formats.json_lines import find_lines, json_lines, mend, open_binary
 from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, excerpt
 from models.progress import track
 
@@ -38,13 +38,11 @@ def python_literals(
     _rewrite(raw, rewritten, expand, faults)
     rows = json_lines(raw, columns, fields)
 
-    def locate(records: Collection[int], suspects: Collection[int]) -> Iterator[Located]:
-        with rewritten.open(encoding="utf-8") as stream:
-            for record, text in enumerate(stream, start=1):
-                if record in records:
-                    row = json.loads(text)
-                    line = row.pop(LINE)
-                    yield Located(record, line, excerpt(json.dumps(row, ensure_ascii=False)))
+    def locate(records: Collection[int]) -> Iterator[Located]:
+        for found in find_lines(rewritten, records):
+            row = json.loads(found.json or "{}")
+            line = row.pop(LINE)
+            yield Located(found.record, line, excerpt(json.dumps(row, ensure_ascii=False)), found.json)
 
     return RawRows(raw, rewritten, rows.select, locate, lambda connection: faults)
 

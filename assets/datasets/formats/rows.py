@@ -31,13 +31,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Located:
-    """A row that SQL could not take, found again in the file."""
+    """A row found again in the file."""
 
     record: int
     line: int
     excerpt: str
-    mended: str | None = None
-    """The row as valid JSON where it could be mended (lone surrogates, bytes that are not UTF-8, a byte order mark)."""
+    json: str | None = None
+    """The whole row as it stands, where rows are JSON lines: it may be mended, or read again by itself."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class RawRows:
     """The rows of one raw file.
 
     `select(path)` is SQL whose rows, in file order, have the raw fields; it is run several times. Rows that the parser could
-    not read have NULL in every field. `locate(records, suspects)` finds rows by their number (1 is the first row of
-    `select`) and tries to mend the suspects. `faults(connection)` are rows that `select` leaves out, known once it was run.
+    not read have NULL in every field. `locate(records)` finds rows by their number (1 is the first row of `select`) in file
+    order. `faults(connection)` are rows that `select` leaves out, known once it was run.
     """
 
     raw: RawFile
     readable: Path
     """What `select` reads: the raw file, or what it was rewritten to."""
     select: Callable[[Path], str]
-    locate: Callable[[Collection[int], Collection[int]], Iterator[Located]]
+    locate: Callable[[Collection[int]], Iterator[Located]]
     faults: Callable[[duckdb.DuckDBPyConnection], list[Fault]] = lambda connection: []
 
     @property
