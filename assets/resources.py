@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import dagster as dg
 
@@ -59,7 +59,17 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Situation(self.settings, self.entry(address.dataset) if address.dataset else None)
 
 
-def asset_arguments(name: str) -> dict[str, Any]:
+class AssetArguments(TypedDict):
+    """See `asset_arguments`; typed, so that what the decorator makes of a function is known."""
+
+    name: str
+    group_name: str
+    deps: list[str]
+    code_version: str
+    owners: list[str]
+
+
+def asset_arguments(name: str) -> AssetArguments:
     """Arguments of `@dg.asset` that follow from the recipe: name, group, dependencies, code version, owners."""
     recipe = recipes()[name]
     return {

@@ -7,7 +7,6 @@ and split alone, so run and time are joined later, from the records (`warehouse.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from models.ranking.evaluate import Evaluation
-    from models.ranking.protocol import Scorer
+    from models.ranking.protocol import Protocol, Scorer
 
 PER_USER, HITS, MEANS = "per_user.parquet", "hits.parquet", "means.parquet"
 METRICS = ("recall", "ndcg")
@@ -98,8 +97,7 @@ def tables_of(evaluation: Evaluation, label: Label) -> Tables:
         users = {"user_idx": evaluation.user_idx, "num_train": evaluation.num_train, "num_test": evaluation.num_test}
         values = {f"{metric}_{k}": evaluation.per_user[protocol][f"{metric}_{k}"] for metric in METRICS for k in KS}
         per_user.append(pd.DataFrame({"protocol": protocol, **users, **values}))
-        rank = pd.array(evaluation.pair_rank[protocol], dtype="Int64")
-        rank[rank == 0] = pd.NA
+        rank = pd.Series(evaluation.pair_rank[protocol], dtype="Int64").replace(0, pd.NA)
         pairs = {"user_idx": evaluation.pair_user_idx, "item_idx": evaluation.pair_item_idx}
         hits.append(pd.DataFrame({"protocol": protocol, **pairs, "rank": rank}))
         means += _mean_rows(evaluation, protocol, label)
@@ -109,7 +107,7 @@ def tables_of(evaluation: Evaluation, label: Label) -> Tables:
 def figures(means: pd.DataFrame) -> dict[str, Any]:
     """What people look at: the numbers of protocol `strict` by name, and all means as a table."""
     strict = means[means["protocol"] == "strict"]
-    named = {f"strict_{row.metric}_{row.k}": round(float(row.value), 6) for row in strict.itertuples()}
+    named = {f"strict_{metric}_{k}": round(value, 6) for (metric, k), value in _values(strict).items()}
     return {"users_evaluated": int(means["num_users"].iloc[0]), **named, "means_md": means_table(means)}
 
 
@@ -119,13 +117,17 @@ def means_table(means: pd.DataFrame) -> str:
     lines = ["| base model | protocol | " + " | ".join(f"{metric}@{k}" for metric, k in names) + " |"]
     lines.append("|" + " --- |" * (len(names) + 2))
     for (base_model, protocol), rows in means.groupby(["base_model", "protocol"], sort=False):
-        values = {(row.metric, row.k): float(row.value) for row in rows.itertuples()}
+        values = _values(rows)
         shown = [f"{values[name]:.1f}" if name[0] == "popularity" else f"{values[name]:.4f}" for name in names]
         lines.append(f"| {base_model} | {protocol} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
 
-def _mean_rows(evaluation: Evaluation, protocol: Any, label: Label) -> list[Mapping[str, Any]]:
+def _values(means: pd.DataFrame) -> dict[tuple[str, int], float]:
+    return {(metric, int(k)): float(value) for metric, k, value in means[["metric", "k", "value"]].to_numpy().tolist()}
+
+
+def _mean_rows(evaluation: Evaluation, protocol: Protocol, label: Label) -> list[dict[str, Any]]:
     owner = {
         "dataset": label.dataset,
         "base_model": label.base_model,

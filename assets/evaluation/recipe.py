@@ -7,7 +7,7 @@ has, the leaderboard and the report from all metrics in the lake. How each is co
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from assets.lake import Address, Lake
 from assets.recipes import Recipe, Situation
@@ -15,7 +15,7 @@ from assets.training.recipe import METHODS, Method, checkpoint_of
 
 KS = (5, 10, 20)
 """Cut-offs of every metric."""
-PROTOCOLS = ("rlmrec", "strict")
+PROTOCOLS: tuple[Literal["rlmrec", "strict"], ...] = ("rlmrec", "strict")
 """Both are always computed and stored side by side."""
 ANCHORS = ("popularity", "itemknn", "ease", "gfcf")
 """Training-free references of every table; a test holds them against the registry in `models.anchors`."""

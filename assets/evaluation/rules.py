@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.evaluation.metrics import CATALOGUE_METRICS, MEANS, METRICS, PER_USER
 from assets.evaluation.recipe import PROTOCOLS
-from assets.expectations import Finding, validate
+from assets.expectations import Finding, validate, vocabulary
 from assets.lake import Address
 from assets.tables import connect, read_frame
 
@@ -23,7 +23,7 @@ _SHARES = tuple(name for name in (*METRICS, *CATALOGUE_METRICS) if name != "popu
 
 def metric_findings(metrics: Path, split: Path) -> list[Finding]:
     """Shares within [0, 1], both protocols there, every mean that of its users, and as many users as the split says."""
-    import great_expectations.expectations as gxe
+    gxe = vocabulary()
 
     means, users = read_frame(metrics / MEANS), _test_users(split)
     shares = means[means["metric"].isin(_SHARES)]
@@ -56,7 +56,7 @@ def metric_findings(metrics: Path, split: Path) -> list[Finding]:
 
 def recommendation_findings(recommendations: Path, interactions: Path) -> list[Finding]:
     """Nothing that a user already has, ranks 1, 2, 3 … without gaps, no item twice, scores falling."""
-    import great_expectations.expectations as gxe
+    gxe = vocabulary()
 
     with connect() as connection:
         counts = connection.execute(
@@ -150,9 +150,9 @@ def _compared(means: pd.DataFrame, per_user: pd.DataFrame) -> pd.DataFrame:
 
     keys = [name for name in ("base_model", "protocol") if name in per_user.columns]
     values = [name for name in per_user.columns if name.startswith(METRICS)]
-    computed = per_user.groupby(keys)[values].mean().stack().rename("computed")
+    computed = per_user.groupby(keys)[values].mean().reset_index()
+    computed = computed.melt(keys, values, var_name="name", value_name="computed")
     rows = means[means["metric"].isin(METRICS)].copy()
     rows["name"] = rows["metric"] + "_" + rows["k"].astype(str)
-    computed.index.names = [*keys, "name"]
-    joined = rows.merge(computed.reset_index(), on=[*keys, "name"], how="left")
+    joined = rows.merge(computed, on=[*keys, "name"], how="left")
     return pd.DataFrame({"difference": joined["value"] - joined["computed"].fillna(float("inf"))})

@@ -77,7 +77,7 @@ def _random_rows(vectors: Vectors, seed: list[int]) -> Vectors:
 
     drawn = np.random.default_rng(seed).standard_normal(vectors.shape)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True) / np.linalg.norm(drawn, axis=1, keepdims=True)
-    return (drawn * lengths).astype(np.float32)
+    return np.asarray(drawn * lengths, dtype=np.float32)
 
 
 def _read_vectors(folder: Path, entity: str, rows: int) -> Vectors:
@@ -92,4 +92,4 @@ def _read_vectors(folder: Path, entity: str, rows: int) -> Vectors:
         raise LmmrecError(
             f"{folder} has {entity} vectors of {vectors.shape[1]} numbers, but its encoder gives {dimension}: {remedy}."
         )
-    return vectors.astype(np.float32, copy=False)
+    return np.asarray(vectors, dtype=np.float32)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from assets.expectations import Finding, validate
+from assets.expectations import Finding, validate, vocabulary
 from assets.tables import read_column, read_matrix
 
 HISTORY, IDS, WEIGHTS = "history.json", "ids.json", "model.safetensors"
@@ -51,10 +51,10 @@ def popularity_finding(checkpoint: Path, split: Path) -> list[Finding]:
 
 
 def _history_findings(history: list[dict[str, Any]]) -> list[Finding]:
-    import great_expectations.expectations as gxe
     import numpy as np
     import pandas as pd
 
+    gxe = vocabulary()
     # a term may be off in the first epochs, so what counts is every value that is there
     values = [(name, value) for row in history for name, value in row.items()]
     figures = pd.DataFrame(values, columns=["name", "value"]).astype({"value": float})
@@ -74,11 +74,11 @@ def _history_findings(history: list[dict[str, Any]]) -> list[Finding]:
 
 
 def _weight_findings(path: Path) -> list[Finding]:
-    import great_expectations.expectations as gxe
     import numpy as np
     import pandas as pd
     from safetensors import safe_open
 
+    gxe = vocabulary()
     rows = []
     with safe_open(str(path), framework="numpy") as file:
         for name in sorted(file.keys()):
@@ -96,9 +96,9 @@ def _weight_findings(path: Path) -> list[Finding]:
 
 
 def _id_findings(ids: dict[str, list[str]], interactions: Path) -> list[Finding]:
-    import great_expectations.expectations as gxe
     import pandas as pd
 
+    gxe = vocabulary()
     rows = []
     for entity in ("user", "item"):
         expected = read_column(interactions / f"{entity}s.parquet", f"{entity}_id")
