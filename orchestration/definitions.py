@@ -16,7 +16,6 @@ import models
 import orchestration
 from models.errors import LmmrecError
 
-
 # Partitioned checks are announced as a preview; without them the latest evaluation would speak for all datasets.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 

@@ -20,7 +20,7 @@ def text_embeddings_fit_their_texts(
 ) -> dg.AssetCheckResult:
     lake, dataset = installation.lake, context.partition_key
     vectors, texts = (lake.read(Address(asset, dataset)) for asset in ("text_embeddings", "validated_motivations"))
-    return check_result(embedding_findings(vectors, texts))
+    return check_result(embedding_findings(vectors, texts), guards=(lake, Address("text_embeddings", dataset)))
 
 
 CHECKS = [text_embeddings_fit_their_texts]

@@ -14,8 +14,9 @@ def _check_prompts(
     context: dg.AssetCheckExecutionContext, installation: Installation, entity: Entity
 ) -> dg.AssetCheckResult:
     lake, dataset = installation.lake, context.partition_key
-    prompts, split = (lake.read(Address(asset, dataset)) for asset in (f"{entity}_prompts", "split"))
-    return check_result(prompt_findings(entity, prompts, split))
+    address = Address(f"{entity}_prompts", dataset)
+    findings = prompt_findings(entity, lake.read(address), lake.read(Address("split", dataset)))
+    return check_result(findings, guards=(lake, address))
 
 
 def _check_motivations(
@@ -26,7 +27,8 @@ def _check_motivations(
         lake.read(Address(asset, dataset)) for asset in (f"{entity}_motivations", f"{entity}_prompts", "split")
     )
     limits = installation.entry(dataset).gate.model_dump()
-    return check_result(motivation_findings(entity, motivations, prompts, split, limits))
+    findings = motivation_findings(entity, motivations, prompts, split, limits)
+    return check_result(findings, guards=(lake, Address(f"{entity}_motivations", dataset)))
 
 
 @dg.asset_check(
