@@ -3,13 +3,14 @@
 import dagster as dg
 
 from assets.lake import Address, Draft
+from assets.motivations.chat import configured_chat_model
 from assets.motivations.config import PROMPTS
 from assets.motivations.generate import write_motivations
 from assets.motivations.publish import publish
 from assets.motivations.write_prompts import write_prompts
 from assets.partitions import DATASETS
 from assets.resources import Inputs, Installation, asset_arguments, materialize, table_schema
-from models.language.chat import ChatConfig, ChatModel, Entity, chat_model
+from models.language.chat import Entity
 
 PROMPT_SCHEMA = table_schema(
     entity_idx=("BIGINT", "Position of the user or item"),
@@ -33,21 +34,6 @@ MOTIVATION_SCHEMA = table_schema(
 )
 
 
-def installed_chat_model(installation: Installation) -> ChatModel:
-    """The chat model that the settings name, with the store of this home."""
-    settings = installation.settings
-    return chat_model(
-        ChatConfig(
-            kind=settings.chat,
-            model=settings.chat_model,
-            base_url=settings.openai_base_url,
-            concurrency=settings.chat_concurrency,
-            budget_usd=settings.chat_budget_usd,
-            store=installation.lake.home / "llm.sqlite",
-        )
-    )
-
-
 def _prompts(
     context: dg.AssetExecutionContext, installation: Installation, entity: Entity
 ) -> dg.MaterializeResult[None]:
@@ -67,7 +53,7 @@ def _motivations(
     gate = installation.entry(dataset).gate
 
     def work(draft: Draft, inputs: Inputs) -> None:
-        model = installed_chat_model(installation)
+        model = configured_chat_model(installation.settings, installation.lake.home)
         draft.metadata.update(write_motivations(entity, inputs, model, draft.path, gate.min_valid))
         draft.metadata["chat_model"] = model.provenance
 
