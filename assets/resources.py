@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict
@@ -95,7 +96,7 @@ def materialize(
 ) -> dg.MaterializeResult[None]:
     """Make one partition whole and report it."""
     with clear_failures(), _progress_in_log(context):
-        record = _make(context.run_id, installation, address, work)
+        record = _make(context.run.run_id, installation, address, work)
     return dg.MaterializeResult(
         metadata=to_metadata({**record.metadata, "duration_s": round(record.duration_s, 3), "path": str(address)}),
         data_version=dg.DataVersion(record.digest),
@@ -111,32 +112,60 @@ def materialize_cells(
     force: bool = False,
 ) -> dg.MaterializeResult[None]:
     """Make several cells of one asset; cells that are up to date are reused unless `force`."""
-    started, rows, extra, digests = time.monotonic(), [], {}, []
+    started, cells = time.monotonic(), []
     with clear_failures(), _progress_in_log(context):
         for address in addresses:
             recipe, situation = recipes()[address.asset], installation.situation(address)
-            reuse = not force and stale_reason(installation.lake, recipe, address, situation) is None
-            if reuse:
-                record = installation.lake.record(address)
-                assert record is not None
-            else:
-                record = _make(context.run_id, installation, address, partial(work, address))
-            figures = {key: value for key, value in record.metadata.items() if isinstance(value, (int, float, str))}
-            extra = {key: value for key, value in record.metadata.items() if key not in figures or key.endswith("_md")}
-            rows.append(
-                {"variant": address.variant or "", "seed": address.seed or 0, "reused": reuse}
-                | {key: value for key, value in figures.items() if not key.endswith("_md")}
-            )
-            digests.append(record.digest)
+            reused = not force and stale_reason(installation.lake, recipe, address, situation) is None
+            record = installation.lake.record(address) if reused else None
+            if record is None:
+                record = _make(context.run.run_id, installation, address, partial(work, address))
+            cells.append(_Cell(address, record, reused))
     metadata = {
-        **extra,
-        "cells": rows,
-        "cells_made": sum(not row["reused"] for row in rows),
+        **_pictures(cells),
+        "cells": [cell.row() for cell in cells],
+        "cells_made": sum(not cell.reused for cell in cells),
         "duration_s": round(time.monotonic() - started, 3),
     }
     return dg.MaterializeResult(
-        metadata=to_metadata(metadata), data_version=dg.DataVersion("-".join(d[:16] for d in digests))
+        metadata=to_metadata(metadata), data_version=dg.DataVersion("-".join(cell.record.digest[:16] for cell in cells))
     )
+
+
+_CELLS_PICTURED = 6
+"""Cells whose Markdown (curves, tables) stands in the metadata of a materialization; the others are in their records."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    address: Address
+    record: Record
+    reused: bool
+
+    @property
+    def dimensions(self) -> dict[str, Any]:
+        found = {name: getattr(self.address, name) for name in ("method", "variant", "seed")}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def row(self) -> dict[str, Any]:
+        """What of the cell fits one line of a table."""
+        figures = {
+            key: value
+            for key, value in self.record.metadata.items()
+            if isinstance(value, (int, float, str)) and not key.endswith("_md")
+        }
+        return self.dimensions | {"reused": self.reused} | figures
+
+
+def _pictures(cells: Sequence[_Cell]) -> dict[str, str]:
+    """The Markdown of the first cells under one key each, every cell under its own heading."""
+    found: dict[str, str] = {}
+    for cell in cells[:_CELLS_PICTURED]:
+        heading = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in cell.dimensions.items())
+        for key, value in cell.record.metadata.items():
+            if key.endswith("_md"):
+                found[key] = found.get(key, "") + f"**{heading}**\n\n{value}\n\n"
+    return found
 
 
 @contextmanager

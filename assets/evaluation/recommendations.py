@@ -21,6 +21,7 @@ from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER
 from assets.lake import Address, Lake
 from assets.tables import connect, read_column, write_frame
+from assets.training.recipe import METHODS
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def recommend(
     if not 1 <= k <= RECOMMENDATIONS_PER_USER:
         raise LmmrecError(f"k = {k} is out of range: lists hold up to {RECOMMENDATIONS_PER_USER} items.")
     lake = Lake(home)
-    folder = lake.read(_published(lake, dataset, base_model, method))
+    published = _published(lake, dataset, base_model, method)
+    folder = lake.read(published)
     user_idx = position_of(lake, dataset, "user", user_id)
     with connect() as connection:
         found = connection.execute(
@@ -132,7 +134,8 @@ def recommend(
             [str(folder / "recommendations.parquet"), user_idx, k],
         ).fetchall()
     titles = titles_of(lake, dataset, [str(item_id) for _, item_id, _, _ in found])
-    reasons = reasons_for(lake, dataset, user_idx, [int(row[3]) for row in found])
+    with_text = METHODS[str(published.method)].needs_text
+    reasons = reasons_for(lake, dataset, user_idx, [int(row[3]) for row in found], with_text=with_text)
     return [
         {
             "rank": int(rank),
@@ -145,9 +148,12 @@ def recommend(
     ]
 
 
-def reasons_for(lake: Lake, dataset: str, user_idx: int, items: Sequence[int]) -> dict[int, str]:
-    """One sentence for each item: the motivation of the user that it meets, else the item of the user's it goes with."""
-    reasons = _shared_motivations(lake, dataset, user_idx, items)
+def reasons_for(lake: Lake, dataset: str, user_idx: int, items: Sequence[int], *, with_text: bool) -> dict[int, str]:
+    """One sentence for each item: the motivation of the user that it meets, else the item of the user's it goes with.
+
+    A method that reads no text (`with_text` false) gets no reason from texts.
+    """
+    reasons = _shared_motivations(lake, dataset, user_idx, items) if with_text else {}
     left = [item for item in items if item not in reasons]
     return reasons | _shared_histories(lake, dataset, user_idx, left)
 

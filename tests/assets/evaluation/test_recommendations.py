@@ -60,6 +60,10 @@ def test_one_user_reads_her_list_with_titles_and_reasons(finished_home: Path) ->
     assert any("bright cheerful colours" in row["reason"] for row in rows)
 
 
+def test_a_method_that_reads_no_text_gives_no_reason_from_texts(finished_home: Path) -> None:
+    assert all("wants" not in row["reason"] for row in recommend(finished_home, DATASET, "u003", method="base"))
+
+
 def test_without_texts_the_reason_is_a_shared_history(finished_home: Path) -> None:
     rows = recommend(finished_home, "wordless", "u003", k=5)
     assert all("who chose “Title" in row["reason"] for row in rows)
