@@ -33,8 +33,8 @@ class Propagated(NamedTuple):
 
     final: Tensor
     """(nodes, d): what the base scores with."""
-    layers: tuple[Tensor, ...]
-    """x^(0) … x^(K), each (nodes, d); empty unless they were asked for."""
+    layers: Tensor | None
+    """(K + 1, rows, d): x^(0) … x^(K) of the rows that were asked for; None where none were."""
 
 
 class BipartiteGraph:
@@ -106,54 +106,58 @@ def _bipartite_structure(edges: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray, 
     return indptr, indices, transpose_position
 
 
-def propagate(adjacency: Adjacency, table: Tensor, weights: Sequence[float], keep_layers: bool = False) -> Propagated:
+def propagate(
+    adjacency: Adjacency, table: Tensor, weights: Sequence[float], layer_rows: Tensor | None = None
+) -> Propagated:
     """final = sum_k weights[k]·x^(k) with x^(0) = table and x^(k) = A x^(k-1); eq. (4) of LMMRec with weights of one.
 
-    `table` is (nodes, d); there are K = len(weights) - 1 sparse products forward and K backward, whatever is asked for.
+    `table` is (nodes, d) and `layer_rows` (rows,) int64 nodes whose layers are wanted too. There are K = len(weights) - 1
+    sparse products forward and K backward, whatever is asked for.
     """
-    if keep_layers:
-        final, *layers = _PropagateLayers.apply(table, adjacency, tuple(weights))  # type: ignore[no-untyped-call]
-        return Propagated(final, (table, *layers))
-    final = _Propagate.apply(table, adjacency, tuple(weights))  # type: ignore[no-untyped-call]
-    return Propagated(final, ())
+    final, layers = _Propagate.apply(table, adjacency, tuple(weights), layer_rows)  # type: ignore[no-untyped-call]
+    return Propagated(final, layers)
 
 
-def _horner(matrix: Tensor, terms: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """sum_k weights[k]·matrix^k·terms[k] in K products: z <- weights[k]·terms[k] + matrix z, from the last k down."""
-    z = terms[-1] if weights[-1] == 1.0 else weights[-1] * terms[-1]
-    for term, weight in zip(terms[-2::-1], weights[-2::-1], strict=True):
-        z = torch.addmm(term, matrix, z, beta=weight)
+def _horner(
+    matrix: Tensor,
+    term: Tensor,
+    weights: Sequence[float],
+    rows: Tensor | None = None,
+    extra: Tensor | None = None,
+) -> Tensor:
+    """sum_k matrix^k (weights[k]·term + extra[k] at `rows`) in K products, from the last k down.
+
+    `extra` is (K + 1, rows, d): gradients that reach single rows of a layer join the recursion where they belong, so that
+    no dense gradient of a layer is ever made.
+    """
+    deepest = len(weights) - 1
+    z = weights[deepest] * term
+    for k in range(deepest, -1, -1):
+        if k < deepest:
+            z = torch.addmm(term, matrix, z, beta=weights[k])
+        if rows is not None and extra is not None:
+            z.index_add_(0, rows, extra[k])
     return z
 
 
 class _Propagate(torch.autograd.Function):
-    """The weighted layer sum alone; it is linear, so that nothing but the transpose is kept for the backward pass."""
+    """Propagation is linear: nothing but the transpose is kept for the backward pass, which is the same recursion."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...]) -> Tensor:
-        ctx.transpose, ctx.weights = adjacency.transpose, weights
-        return _horner(adjacency.matrix, [table] * len(weights), weights)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        return _horner(ctx.transpose, [gradients[0]] * len(ctx.weights), ctx.weights), None, None
-
-
-class _PropagateLayers(torch.autograd.Function):
-    """The weighted layer sum and x^(1) … x^(K); layer gradients join the same backward recursion."""
-
-    @staticmethod
-    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...]) -> tuple[Tensor, ...]:
-        ctx.transpose, ctx.weights = adjacency.transpose, weights
-        layers, final = [table], weights[0] * table
+    def forward(
+        ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...], rows: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        ctx.transpose, ctx.weights, ctx.rows = adjacency.transpose, weights, rows
+        if rows is None:
+            return _horner(adjacency.matrix, table, weights), None
+        layer, final, picked = table, weights[0] * table, [table.index_select(0, rows)]
         for weight in weights[1:]:
-            layers.append(adjacency.matrix @ layers[-1])
-            final.add_(layers[-1], alpha=weight)
-        return final, *layers[1:]
+            layer = adjacency.matrix @ layer
+            final.add_(layer, alpha=weight)
+            picked.append(layer.index_select(0, rows))
+        return final, torch.stack(picked)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        of_final, *of_layers = gradients
-        terms = [ctx.weights[0] * of_final]
-        terms += [layer.add(of_final, alpha=w) for layer, w in zip(of_layers, ctx.weights[1:], strict=True)]
-        return _horner(ctx.transpose, terms, (1.0,) * len(terms)), None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        of_final, of_layers = gradients
+        return _horner(ctx.transpose, of_final, ctx.weights, ctx.rows, of_layers), None, None, None

@@ -51,8 +51,8 @@ class BaseModel(nn.Module, ABC):
         return graph.full
 
     @abstractmethod
-    def propagate(self, adjacency: Adjacency, table: Tensor, keep_layers: bool = False) -> Propagated:
-        """From ID rows (nodes, d) to what the model scores with, (nodes, d), and its layers if asked."""
+    def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
+        """From ID rows (nodes, d) to what the model scores with, (nodes, d), and the layers of the nodes `layer_rows`."""
 
     def loss(self, final: Tensor, batch: Batch) -> dict[str, Term]:
         """The base's own loss terms on a batch whose indices are rows of `final`."""

@@ -26,8 +26,8 @@ class LightGCN(BaseModel):
     def step_adjacency(self, graph: BipartiteGraph, rng: np.random.Generator) -> Adjacency:
         return graph.drop_edges(self.keep_prob, rng)
 
-    def propagate(self, adjacency: Adjacency, table: Tensor, keep_layers: bool = False) -> Propagated:
-        return propagate(adjacency, table, self.layer_weights, keep_layers)
+    def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
+        return propagate(adjacency, table, self.layer_weights, layer_rows)
 
 
 def layer_weights(config: LightGCNConfig) -> tuple[float, ...]:

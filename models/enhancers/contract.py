@@ -34,8 +34,8 @@ class TrainingStep:
 class Enhancer(nn.Module):
     """Base class; its parameters are trained together with the base's."""
 
-    needs_layers: bool = False
-    """True where x^(0) … x^(K) must be kept in `TrainingStep.propagated`."""
+    scores_with_layers: bool = False
+    """True where `change_scored` reads the layers of all nodes."""
     l2: float | None = None
     """Weight of ‖Θ‖² over all parameters, the base's among them; None keeps the base's."""
 
@@ -46,6 +46,10 @@ class Enhancer(nn.Module):
     def change_table(self, table: Tensor) -> Tensor:
         """(b) The ID rows (nodes, d) that enter propagation."""
         return table
+
+    def layer_rows(self, batch: Batch) -> Tensor | None:
+        """The nodes (rows,) whose x^(0) … x^(K) this enhancer reads in `TrainingStep.propagated`."""
+        return None
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """(b) The rows that the base's loss sees and the batch as rows of them: all nodes, or those of the batch."""
@@ -58,8 +62,8 @@ class Enhancer(nn.Module):
     def after_step(self, base: BaseModel) -> None:
         """Called after each optimiser step."""
 
-    def change_scored(self, final: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
-        """(d) The table (nodes, d) that is scored with, from the propagation over the whole graph."""
+    def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
+        """(d) The table (nodes, d) that is scored with; `layers` (K + 1, nodes, d) where `scores_with_layers`."""
         return final
 
     def diagnostics(self) -> Mapping[str, float]:

@@ -56,7 +56,8 @@ class LMMRec(Enhancer):
         self.prototypes = Prototypes(config.num_prototypes, dim, rng)
         self.beta_p = nn.Parameter(torch.zeros(())) if config.score_fusion != "none" else None
         self.beta_h = nn.Parameter(torch.zeros(())) if config.score_fusion == "p+h" else None
-        self.needs_layers = config.weight > 0.0 or config.score_fusion != "none"
+        self.reads_batch = config.weight > 0.0 or config.score_fusion != "none"
+        self.scores_with_layers = config.score_fusion != "none"
         self.teacher: MomentumTeacher | None = None
         if config.weight > 0.0 and config.icm_weight > 0.0:
             self.teacher = MomentumTeacher(
@@ -95,8 +96,8 @@ class LMMRec(Enhancer):
         num_users = len(views.users)
         rows = torch.cat([views.users, views.items])
         with torch.no_grad():
-            layers = step.base.propagate(step.graph.full, teacher.table, keep_layers=True).layers
-            interaction = self._interaction(layers, views.users, views.items, teacher.prototypes)  # p'
+            layers = step.base.propagate(step.graph.full, teacher.table, layer_rows=rows).layers
+            interaction = self._interaction(layers, num_users, teacher.prototypes)  # p'
             text = teacher.tower(self.texts.index_select(0, rows))  # h'
         losses = [
             correspondence(
@@ -110,28 +111,25 @@ class LMMRec(Enhancer):
         ]
         return losses[0] + losses[1]
 
+    def layer_rows(self, batch: Batch) -> Tensor | None:
+        return torch.cat(distinct_rows(batch)) if self.reads_batch else None
+
     def _views(self, step: TrainingStep) -> BatchViews:
         """Eq. (3), (5), (6) on the distinct rows of the batch; computed once a step."""
         if step.views is None:
-            users = torch.unique(step.batch.users)
-            items = torch.unique(torch.cat([step.batch.positives, step.batch.negatives]))
-            interaction = self._interaction(step.propagated.layers, users, items, self.prototypes)
+            users, items = distinct_rows(step.batch)
+            interaction = self._interaction(step.propagated.layers, len(users), self.prototypes)
             text = self.tower(self.texts.index_select(0, torch.cat([users, items])))
             step.views = BatchViews(users, items, interaction, text)
         views: BatchViews = step.views
         return views
 
-    def _interaction(self, layers: tuple[Tensor, ...], users: Tensor, items: Tensor, prototypes: Prototypes) -> Tensor:
-        """p of the given user and item node rows, (n_u + n_i, d), each side with its own prototypes."""
-        sides = [(users, prototypes.users), (items, prototypes.items)]
-        return torch.cat(
-            [
-                interaction_motivation(
-                    [layer.index_select(0, rows) for layer in layers], side, self.config.prototype_temperature
-                )
-                for rows, side in sides
-            ]
-        )
+    def _interaction(self, layers: Tensor | None, num_users: int, prototypes: Prototypes) -> Tensor:
+        """p from (K + 1, rows, d) layers whose first `num_users` rows are users: (rows, d), each side by its own Z."""
+        if layers is None:
+            raise ValueError("propagation was not asked for the layers that LMMRec reads")
+        sides = ((layers[:, :num_users], prototypes.users), (layers[:, num_users:], prototypes.items))
+        return torch.cat([interaction_motivation(*side, self.config.prototype_temperature) for side in sides])
 
     def after_step(self, base: BaseModel) -> None:
         if self.teacher is not None:
@@ -150,18 +148,22 @@ class LMMRec(Enhancer):
         )
         return self._fused(final, views.interaction, views.text), batch
 
-    def change_scored(self, final: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+    def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """The same fusion for all nodes."""
         if self.beta_p is None:
             return final
-        nodes = torch.arange(len(final), device=final.device)
-        interaction = self._interaction(layers, nodes[: self.num_users], nodes[self.num_users :], self.prototypes)
+        interaction = self._interaction(layers, self.num_users, self.prototypes)
         text = torch.cat([self.tower(rows) for rows in torch.split(self.texts, SCORING_ROWS)])
         return self._fused(final, interaction, text)
 
     def _fused(self, final: Tensor, interaction: Tensor, text: Tensor) -> Tensor:
         fused = final if self.beta_p is None else final + self.beta_p * interaction
         return fused if self.beta_h is None else fused + self.beta_h * text
+
+
+def distinct_rows(batch: Batch) -> tuple[Tensor, Tensor]:
+    """The distinct user rows and the distinct item rows, positives and negatives together; each ascending."""
+    return torch.unique(batch.users), torch.unique(torch.cat([batch.positives, batch.negatives]))
 
 
 def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:

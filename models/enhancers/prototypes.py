@@ -6,8 +6,6 @@ readable motives (specs/lmmrec.md §6.1): never read a motive off them alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -15,20 +13,17 @@ from models.bases.contract import xavier_uniform
 
 
 def assignment(rows: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
-    """a = softmax over prototypes of x·z^i / tau_p, eq. (5): (rows, d), (I, d) -> (rows, I), each row sums to 1."""
-    return torch.softmax(rows @ prototypes.T / temperature, dim=1)
+    """a = softmax over prototypes of x·z^i / tau_p, eq. (5): (…, d), (I, d) -> (…, I), the last axis sums to 1."""
+    return torch.softmax(rows @ (prototypes.T / temperature), dim=-1)
 
 
-def interaction_motivation(layers: Sequence[Tensor], prototypes: Tensor, temperature: float) -> Tensor:
-    """p = mean over layers of p^(k) = a^(k) Z, eq. (6): layers of (rows, d) -> (rows, d) in the hull of Z (I, d).
+def interaction_motivation(layers: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+    """p = mean over layers of p^(k) = a^(k) Z, eq. (6): (K + 1, rows, d) -> (rows, d), in the hull of Z (I, d).
 
     The paper does not say how layers combine; the mean over k = 0 … K is our choice. Averaging the assignments first is
     the same and needs one product.
     """
-    weights = assignment(layers[0], prototypes, temperature)
-    for rows in layers[1:]:
-        weights = weights + assignment(rows, prototypes, temperature)
-    return (weights / len(layers)) @ prototypes
+    return assignment(layers, prototypes, temperature).mean(dim=0) @ prototypes
 
 
 class Prototypes(nn.Module):

@@ -71,7 +71,7 @@ class Trainer:
         """One optimiser step (specs/lmmrec.md §6.2); the L2 term is the optimiser's weight decay."""
         adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
         table = self.enhancer.change_table(self.base.table)
-        propagated = self.base.propagate(adjacency, table, keep_layers=self.enhancer.needs_layers)
+        propagated = self.base.propagate(adjacency, table, layer_rows=self.enhancer.layer_rows(batch))
         step = TrainingStep(self.base, self.graph, batch, propagated, epochs_done)
         final, rows = self.enhancer.change_final(step)
         terms = self.base.loss(final, rows) | self.enhancer.auxiliary_loss(step)
@@ -85,7 +85,8 @@ class Trainer:
     def final_tensors(self) -> dict[str, Tensor]:
         """What is scored with now: online weights, whole graph."""
         table = self.enhancer.change_table(self.base.table)
-        propagated = self.base.propagate(self.graph.full, table, keep_layers=self.enhancer.needs_layers)
+        everyone = torch.arange(len(table), device=self.device) if self.enhancer.scores_with_layers else None
+        propagated = self.base.propagate(self.graph.full, table, layer_rows=everyone)
         return self.base.final_tensors(self.enhancer.change_scored(propagated.final, propagated.layers))
 
     def named_parameters(self) -> list[tuple[str, Tensor]]:

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.losses import bpr, correspondence, motivation_contrast, squared_norm
+from models.losses import MIN_CORRESPONDENCE_TEMPERATURE, bpr, correspondence, motivation_contrast, squared_norm
 from tests.models.strategies import matrices
 from tests.reference import graph_models, lmmrec
 
@@ -93,6 +93,26 @@ def test_correspondence_is_never_negative_and_zero_at_the_teacher(
     views = [torch.from_numpy(view) for view in (h, p, teacher_h, teacher_p)]
     assert float(correspondence(*views, 0.2)) >= -1e-9
     assert float(correspondence(views[2], views[3], views[2], views[3], 0.2)) == pytest.approx(0.0, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(matrices(4, 3), matrices(4, 3), matrices(4, 3), matrices(4, 3))
+def test_the_correspondence_gradient_is_the_numerical_one(
+    h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
+) -> None:
+    student = [torch.from_numpy(view).requires_grad_() for view in (h, p)]
+    teacher = [torch.from_numpy(view) for view in (teacher_h, teacher_p)]
+    assert torch.autograd.gradcheck(lambda a, b: correspondence(a, b, *teacher, 0.5), student)
+
+
+@pytest.mark.parametrize("temperature", [MIN_CORRESPONDENCE_TEMPERATURE, 1.0])
+def test_correspondence_stays_finite_down_to_its_lowest_temperature(temperature: float) -> None:
+    same = torch.ones(2000, 3, requires_grad=True)
+    loss = correspondence(same, same, -same.detach(), same.detach(), temperature)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert same.grad is not None
+    assert torch.isfinite(same.grad).all()
 
 
 def test_no_gradient_reaches_the_teacher() -> None:

@@ -56,7 +56,7 @@ class Shifted(Enhancer):
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         return torch.zeros_like(step.propagated.final, requires_grad=True) + step.propagated.final * 0.0, step.batch
 
-    def change_scored(self, final: Tensor, layers: tuple[Tensor, ...]) -> Tensor:
+    def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         return final + 1.0
 
 

@@ -52,7 +52,8 @@ def lmmrec(model: Trainer) -> LMMRec:
 
 
 def step_of(model: Trainer, batch: Batch) -> TrainingStep:
-    propagated = model.base.propagate(model.graph.full, model.base.table, keep_layers=True)
+    rows = model.enhancer.layer_rows(batch)
+    propagated = model.base.propagate(model.graph.full, model.base.table, rows)
     return TrainingStep(model.base, model.graph, batch, propagated, epochs_done=9.0)
 
 
@@ -107,7 +108,7 @@ def test_assignments_are_equation_5_and_sum_to_one(
 def test_interaction_motivation_is_equation_6_averaged_over_layers(
     first: np.ndarray, second: np.ndarray, prototypes: np.ndarray
 ) -> None:
-    layers = [torch.from_numpy(first), torch.from_numpy(second)]
+    layers = torch.from_numpy(np.stack([first, second]))
     found = interaction_motivation(layers, torch.from_numpy(prototypes), 0.5).numpy()
     expected = [reference.interaction_motivation([first[m], second[m]], prototypes, 0.5) for m in range(3)]
     np.testing.assert_allclose(found, expected, atol=1e-9)
@@ -115,7 +116,7 @@ def test_interaction_motivation_is_equation_6_averaged_over_layers(
 
 @given(matrices(3, 2), matrices(6, 2))
 def test_motivations_lie_in_the_hull_of_the_prototypes(rows: np.ndarray, prototypes: np.ndarray) -> None:
-    found = interaction_motivation([torch.from_numpy(rows)], torch.from_numpy(prototypes), 1.0).numpy()
+    found = interaction_motivation(torch.from_numpy(rows)[None], torch.from_numpy(prototypes), 1.0).numpy()
     for direction in np.random.default_rng(0).standard_normal((20, 2)):
         assert (found @ direction).max() <= (prototypes @ direction).max() + 1e-9
 
