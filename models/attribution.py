@@ -46,13 +46,13 @@ def attribute(model: FittedModel, train: sp.csr_matrix, user_idx: int, item_idx:
         return None
     weights = layer_weights(model.base)
     table = model.parameters["base.table"].to("cpu", torch.float32)
-    layers = propagate(BipartiteGraph(train).full, table, weights, keep_layers=True).layers
     target = model.final["items"][item_idx].to("cpu", torch.float64)
     history = np.asarray(train[user_idx].indices, dtype=np.int64)
     rows = torch.from_numpy(model.num_users + history)
+    layers = propagate(BipartiteGraph(train).full, table, weights, layer_rows=rows).layers  # (K + 1, history, d)
     reached = torch.zeros(len(history), table.shape[1], dtype=torch.float64)
-    for weight, layer in zip(weights[1:], layers[:-1], strict=True):
-        reached += weight * layer.index_select(0, rows).to(torch.float64)
+    for weight, layer in zip(weights[1:], layers if layers is not None else (), strict=False):
+        reached += weight * layer.to(torch.float64)
     popularity = np.bincount(train.indices, minlength=train.shape[1])[history]
     edges = 1.0 / np.sqrt(max(len(history), 1) * np.maximum(popularity, 1).astype(np.float64))
     shares = edges * (reached @ target).numpy()
