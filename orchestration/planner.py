@@ -1,13 +1,13 @@
-"""From what a user asks for to the plans that a run carries out.
+"""From what a user asks for to the runs that make it, one step after the other.
 
-Two steps, because only the reviews tell whether a dataset has texts: first the raw data, then everything behind it. Which
-partitions are stale is `plan.py`; running them is `runner.py`.
+Each step looks at the lake anew: only the reviews tell whether a dataset has texts, and what came out the same as before
+makes nothing stale behind it. Which partitions are stale is `plan.py`; running them is `runner.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.datasets.catalog import find_dataset
@@ -16,13 +16,14 @@ from assets.recipes import STAGES, Request, recipes
 from assets.settings import load_settings
 from models.errors import LmmrecError
 from orchestration.plan import Plan, check_request, make_plan, methods_need_text
+from orchestration.retraining import Launch, next_launches
 from orchestration.texts import has_texts
 
 _TEXT_STAGES = ("motivations", "embeddings")
 
 
 class Planner:
-    """Plans of one request; the counts are those of the latest plans made.
+    """What one request still takes.
 
     Args:
         chosen: the methods were asked for by name, so a dataset without texts is an error and not a reason to do less.
@@ -37,40 +38,28 @@ class Planner:
         self._lake, self._recipes, self._request = Lake(home), recipes(), request
         self._entry, self._settings = find_dataset(home, request.dataset), load_settings()
         self._until, self._chosen = until, chosen
+        self._started = datetime.now(UTC)
         check_request(request, self._recipes, BASE_MODELS)
-        self.made = 0
-        """Partitions (and cells of them) that the plans so far make."""
-        self.up_to_date = 0
-        """Those that are there already."""
         self.note = ""
         """What the user should know about what was left out."""
 
-    def idle(self) -> bool:
-        """True where there is nothing to do."""
-        if has_texts(self._lake, self._request.dataset) is None:
-            return False
-        plan = self._whole()
-        self.up_to_date = len(plan.up_to_date)
-        return not plan.tasks
+    def next_launches(self) -> list[Launch]:
+        """The runs that can start now; none means that everything is there. To be asked again after they ended."""
+        return next_launches(self.plan(), self._recipes)
 
-    def plans(self) -> Iterator[Plan]:
-        """The raw data, then the rest; each is to be carried out before the next is asked for."""
-        first = self._plan(self._request, "datasets", with_text=True)
-        self.made, self.up_to_date = len(first.tasks), len(first.up_to_date)
-        if first.tasks:
-            yield first
-        if self._until == "datasets":
-            return
-        rest = self._whole()
-        self.up_to_date = len(rest.up_to_date) - self.made
-        self.made += len(rest.tasks)
-        if rest.tasks:
-            yield rest
+    def counts(self) -> tuple[int, int]:
+        """(partitions made since the start, partitions that were up to date), cells counted one by one."""
+        there = [self._lake.record(address) for address in self.plan().up_to_date]
+        made = sum(record is not None and record.created_at >= self._started for record in there)
+        return made, len(there) - made
 
-    def _whole(self) -> Plan:
+    def plan(self) -> Plan:
+        """What is stale now, as far as can be told: where the reviews are not there yet, only up to them."""
         texts = has_texts(self._lake, self._request.dataset)
+        if texts is None or self._until == "datasets":
+            return self._plan(self._request, "datasets", with_text=True)
         wanted = methods_need_text(self._recipes, self._request.methods) or self._until in _TEXT_STAGES
-        if texts is False and wanted:
+        if not texts and wanted:
             return self._plan(self._without_text(), self._until, with_text=False)
         return self._plan(self._request, self._until, with_text=wanted)
 

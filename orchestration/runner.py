@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
-from assets.recipes import recipes
 from models.errors import LmmrecError
 from models.progress import reporting_to, track
 from orchestration.home import new_log_file, only_one, prepare
-from orchestration.plan import Plan
-from orchestration.retraining import Launch, launches
+from orchestration.retraining import Launch
 from orchestration.terminal import progress_on, safe
 
 if TYPE_CHECKING:
@@ -31,20 +29,15 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM arrived: ends the work as Ctrl-C does, with exit status 143."""
 
 
-def execute(home: Path, plans: Callable[[], Iterator[Plan]]) -> list[Launch]:
-    """Run each plan that `plans` yields, to its end, before asking for the next.
-
-    Plans are made one after the other because some questions (has it texts?) are answered by what ran before.
-
-    Returns:
-        What was run.
+def execute(home: Path, next_launches: Callable[[], Sequence[Launch]]) -> None:
+    """Carry out what `next_launches` gives, and ask it again, until it gives nothing more.
 
     Raises:
         LmmrecError: a step or a blocking check failed, or another run holds the home.
         KeyboardInterrupt: interrupted; every partition is either as it was before or complete.
     """
     prepare(home)
-    done: list[Launch] = []
+    seen: set[tuple[str, tuple[str, ...]]] = set()
     with (
         only_one(home),
         _terminating(),
@@ -52,21 +45,23 @@ def execute(home: Path, plans: Callable[[], Iterator[Plan]]) -> list[Launch]:
         progress_on(stream) as shown,
         reporting_to(shown),
     ):
-        for plan in plans():
-            for launch in launches(plan, recipes()):
+        while wanted := next_launches():
+            for launch in wanted:
+                if (launch.name, launch.reasons) in seen:
+                    raise LmmrecError(
+                        f"{launch.reasons[0]}, though it has just been made: the log {log} has the details."
+                    )
+                seen.add((launch.name, launch.reasons))
                 _run(launch, log)
-                done.append(launch)
-    return done
 
 
 def _run(launch: Launch, log: Path) -> None:
     import dagster as dg
 
-    with track(f"start {launch.job.replace('_', ' ')}", unit="definitions"):
-        from orchestration.definitions import defs
-        from orchestration.sensors import partition_of
+    from orchestration.definitions import defs
+    from orchestration.sensors import partition_of
 
-        job = defs.resolve_job_def(launch.job)
+    job = defs.resolve_job_def(launch.job)
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance,

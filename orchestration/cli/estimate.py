@@ -28,10 +28,10 @@ def command(dataset: str, form: str) -> None:
 
     home, settings = home_directory(), load_settings()
     planner = Planner(home, Request(dataset, methods=("base",)), until="datasets")
-    if not planner.idle():
+    if planner.next_launches():
         from orchestration.runner import execute
 
-        execute(home, planner.plans)
+        execute(home, planner.next_launches)
     passes = _passes(home, dataset, settings)
     rows = [asdict(one) for one in passes]
     if form == "json":
@@ -46,11 +46,8 @@ def _passes(home: Path, dataset: str, settings: Settings) -> list[PassEstimate]:
     """What the named LLM would take, also where the settings ask none: that is the question."""
     from assets.lake import Lake
     from assets.motivations.estimate import estimate
-    from models.language.chat import ChatConfig, chat_model
 
-    model = settings.chat_model
-    asked = ChatConfig(kind="openai", model=model, base_url=settings.openai_base_url, store=home / "llm.sqlite")
-    return estimate(Lake(home), dataset, chat_model(asked), model)
+    return estimate(Lake(home), dataset, settings.model_copy(update={"chat": "openai"}))
 
 
 def _say_total(passes: list[PassEstimate], settings: Settings) -> None:

@@ -37,13 +37,14 @@ def command(
         seeds=tuple(dict.fromkeys(seeds)) or defaults.seeds,
     )
     planner = Planner(home, request, until, chosen=bool(methods))
-    if planner.idle():
-        click.echo(f"nothing to do: {planner.up_to_date} partitions up to date in {home}", err=True)
-    else:
+    if planner.next_launches():
         from orchestration.runner import execute
 
-        execute(home, planner.plans)
-        click.echo(f"{planner.made} partitions made, {planner.up_to_date} were up to date in {home}", err=True)
+        execute(home, planner.next_launches)
+        made, kept = planner.counts()
+        click.echo(f"{made} partitions made, {kept} were up to date in {home}", err=True)
+    else:
+        click.echo(f"nothing to do: {planner.counts()[1]} partitions up to date in {home}", err=True)
     if planner.note:
         click.echo(planner.note, err=True)
     if until == STAGES[-1]:

@@ -93,24 +93,38 @@ def test_planning_that_finds_nothing_loads_no_torch(home: Path) -> None:
     )
 
 
-def test_deleting_one_file_makes_anew_only_what_depends_on_it(home: Path) -> None:
+def remade(before: dict[str, Record], after: dict[str, Record]) -> set[str]:
+    """Assets of which a partition was made between the two."""
+    return {
+        address.split("/")[0]
+        for address in after
+        if address not in before or after[address].run_id != before[address].run_id
+    }
+
+
+def test_a_deleted_file_is_made_anew_and_what_comes_out_the_same_makes_nothing_else_stale(home: Path) -> None:
     before = records(home)
-    lake = Lake(home)
-    (lake.path(Address("text_embeddings", "my-shop")) / "users.npy").unlink()
+    (Lake(home).path(Address("text_embeddings", "my-shop")) / "users.npy").unlink()
     lmmrec(home, "run", "my-shop")
     after = records(home)
-    assert set(after) == set(before)
-    remade = {address.split("/")[0] for address in after if after[address].run_id != before[address].run_id}
-    assert remade == {
-        "text_embeddings",
-        "lmmrec_checkpoint",
-        "lmmrec_metrics",
+    assert remade(before, after) == {"text_embeddings"}
+    assert {name: record.digest for name, record in after.items()} == {
+        name: record.digest for name, record in before.items()
+    }
+
+
+def test_a_change_makes_anew_what_depends_on_it_and_nothing_before_it(home: Path) -> None:
+    before = records(home)
+    catalogue = home / "datasets.yaml"
+    catalogue.write_text(catalogue.read_text().replace("core: 2", "core: 2\n  preset: rlmrec", 1))
+    lmmrec(home, "run", "my-shop", "--method", "base")
+    assert remade(before, records(home)) == {
+        "base_checkpoint",
+        "base_metrics",
         "recommendations",
         "leaderboard",
         "report",
     }
-    same = {address for address in after if after[address].digest == before[address].digest}
-    assert {address for address in after if "metrics" in address or "checkpoint" in address} <= same
 
 
 def test_another_seed_is_added_and_the_first_is_kept(home: Path) -> None:
