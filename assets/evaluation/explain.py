@@ -8,12 +8,11 @@ Everything comes from what the lake holds; nothing is written, no language model
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.evaluation.evidence import cited, quotes_of
 from assets.evaluation.lookup import (
-    Motivations,
     check_names,
     motivations_of,
     position_of,
@@ -40,10 +39,11 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
 
     Returns:
         `dataset`, `base_model`; `user` and `item` (id, title, summary, provenance, active, passive; empty where there are
-        no texts); `known_in` (the part of the split that holds the pair, or None); `matches` (user motivation, item
-        motivation, similarity 0..1); `text_match` (cosine, percentile among all items, or None); `scores` (one row a
-        method: score, rank among what the user does not have, items); `neighbours` (item_id, title, share of the score,
-        for the method `scored_by`); `own_share`; `text_influence` (one sentence).
+        no texts; a motivation has its quotes); `known_in` (the part of the split that holds the pair, or None); `matches`
+        (user motivation, item motivation, similarity 0..1, quotes of both); `text_match` (cosine, percentile among all
+        items, or None); `scores` (one row a method: score, rank among what is not in the train history, items);
+        `neighbours` (item_id, title, share of the score, for the method `scored_by`), `other_neighbours_share` and
+        `own_share`, which together are the score; `text_influence` (one sentence).
 
     Raises:
         LmmrecError: unknown dataset, user, item or base model, or nothing trained yet.
@@ -57,8 +57,7 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
         raise LmmrecError(
             f"nothing has been trained on {dataset} with {base_model} yet: run `lmmrec run {dataset}` first."
         )
-    user = motivations_of(lake, dataset, "user", [user_idx]).get(user_idx)
-    item = motivations_of(lake, dataset, "item", [item_idx]).get(item_idx)
+    told, offered = _told(lake, dataset, "user", user_idx), _told(lake, dataset, "item", item_idx)
     models = {method: _load(lake, dataset, base_model, method) for method in methods}
     train = read_matrix(lake.read(Address("split", dataset)), "train")
     scores = [
@@ -69,10 +68,10 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
     return {
         "dataset": dataset,
         "base_model": base_model,
-        "user": {"id": user_id, **_told(user)},
-        "item": {"id": item_id, "title": titles_of(lake, dataset, [item_id]).get(item_id, ""), **_told(item)},
+        "user": {"id": user_id, **told},
+        "item": {"id": item_id, "title": titles_of(lake, dataset, [item_id]).get(item_id, ""), **offered},
         "known_in": _known_in(lake, dataset, user_idx, item_idx),
-        "matches": _matches(user, item),
+        "matches": _matches(told, offered),
         "text_match": text_match,
         "scores": scores,
         "scored_by": chosen,
@@ -144,19 +143,32 @@ def _load(lake: Lake, dataset: str, base_model: str, method: str) -> FittedModel
     return load(lake.read(cell))
 
 
-def _told(found: Motivations | None) -> dict[str, Any]:
+def _told(lake: Lake, dataset: str, entity: str, position: int) -> dict[str, Any]:
+    """The validated motivations with the quotes behind them; empty where there are none."""
+    found = motivations_of(lake, dataset, entity, [position]).get(position)
     if found is None:
         return {"summary": "", "provenance": "", "active": [], "passive": []}
-    return {**asdict(found), "active": list(found.active), "passive": list(found.passive)}
+    quotes = quotes_of(lake, dataset, entity, position)
+    sides = {
+        side: [entry | {"quotes": cited(entry["motivation"], entry["evidence"], quotes)} for entry in entries]
+        for side, entries in (("active", found.active), ("passive", found.passive))
+    }
+    return {"summary": found.summary, "provenance": found.provenance, **sides}
 
 
-def _matches(user: Motivations | None, item: Motivations | None) -> list[dict[str, Any]]:
-    if user is None or item is None:
-        return []
-    wanted = [str(entry["motivation"]) for entry in user.active]
-    offered = [str(entry["motivation"]) for entry in item.active]
-    found = best_matches(wanted, offered, rarity([*wanted, *offered]))
-    return [{"user": match.user, "item": match.item, "similarity": round(match.similarity, 4)} for match in found]
+def _matches(user: dict[str, Any], item: dict[str, Any]) -> list[dict[str, Any]]:
+    wanted = {str(entry["motivation"]): entry["quotes"] for entry in user["active"]}
+    offered = {str(entry["motivation"]): entry["quotes"] for entry in item["active"]}
+    return [
+        {
+            "user": match.user,
+            "item": match.item,
+            "similarity": round(match.similarity, 4),
+            "user_quotes": wanted[match.user],
+            "item_quotes": offered[match.item],
+        }
+        for match in best_matches(list(wanted), list(offered), rarity([*wanted, *offered]))
+    ]
 
 
 def _known_in(lake: Lake, dataset: str, user_idx: int, item_idx: int) -> str | None:

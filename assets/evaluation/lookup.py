@@ -7,6 +7,7 @@ parameter; nothing is computed here.
 from __future__ import annotations
 
 import difflib
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,8 +128,8 @@ def motivations_of(lake: Lake, dataset: str, entity: str, positions: Iterable[in
 
 
 def printable(text: str) -> str:
-    """Text of reviews and catalogues as it may reach a terminal: one line, no control characters."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    """Text of reviews and catalogues as it may reach a terminal: one line, no control characters, no HTML entities."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in html.unescape(text)).split())
 
 
 def _entries(found: Sequence[dict[str, Any]] | None) -> tuple[dict[str, Any], ...]:

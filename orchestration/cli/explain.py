@@ -39,6 +39,9 @@ def _show(found: dict[str, Any]) -> None:
     click.echo()
     if found["matches"]:
         show_table(found["matches"], ["user", "item", "similarity"], "motivations that meet")
+        for who in ("user", "item"):
+            for quote in dict.fromkeys(quote for match in found["matches"] for quote in match[f"{who}_quotes"]):
+                click.echo(f"  the {who}'s texts say “{safe(quote)}”")
     if found["text_match"]:
         close = found["text_match"]
         click.echo(

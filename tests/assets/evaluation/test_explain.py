@@ -1,13 +1,16 @@
 """An explanation adds up: shares sum to scores, ranks are those of the lists, silence is said aloud."""
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from assets.evaluation.evidence import cited, quotes_of
 from assets.evaluation.explain import explain, score_and_rank, text_closeness, text_influence
 from assets.lake import Address, Lake
-from assets.tables import read_frame, read_matrix
+from assets.tables import read_frame, read_matrix, write_frame
 from models.attribution import attribute
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, write_lake
@@ -69,10 +72,36 @@ def test_a_share_is_what_the_edge_carries(finished: Lake) -> None:
 def test_motivations_that_meet_stand_beside_each_other(finished_home: Path) -> None:
     found = explain(finished_home, DATASET, "u003", "sku-07")
     assert found["matches"] == [
-        {"user": "bright cheerful colours", "item": "bright cheerful colours", "similarity": 1.0}
+        {
+            "user": "bright cheerful colours",
+            "item": "bright cheerful colours",
+            "similarity": 1.0,
+            "user_quotes": [],
+            "item_quotes": [],
+        }
     ]
     assert found["user"]["active"][0]["evidence"] == ["r3"]
     assert explain(finished_home, DATASET, "u003", "sku-08")["matches"] == []
+
+
+def test_a_motivation_quotes_what_the_prompt_showed_under_its_evidence(tmp_path: Path) -> None:
+    lake = write_lake(tmp_path)
+    sources = [
+        {"source_id": "i1", "kind": "title", "text": "A lamp"},
+        {"source_id": "i1", "kind": "review", "text": "Such bright\x1b[2J colours " + "and more " * 40},
+        {"source_id": "i2", "kind": "review", "text": "bright cheerful colours"},
+    ]
+    with lake.write(Address("user_prompts", DATASET), code_version="1", config={}, inputs={}) as draft:
+        frame = pd.DataFrame({"entity_idx": [3], "sources": [json.dumps(sources)]})
+        write_frame(frame, draft.path / "prompts.parquet")
+    quotes = quotes_of(lake, DATASET, "user", 3)
+    first, second = cited("bright cheerful colours", ["i1"], quotes)
+    assert first.startswith("Such bright [2J colours and more")
+    assert len(first) <= 162
+    assert first.endswith("…")
+    assert second == "A lamp"
+    assert cited("bright cheerful colours", ["i2", "i9"], quotes) == ["bright cheerful colours"]
+    assert quotes_of(lake, DATASET, "user", 4) == quotes_of(lake, DATASET, "item", 3) == []
 
 
 def test_text_closeness_ranks_the_item_among_all(finished: Lake) -> None:

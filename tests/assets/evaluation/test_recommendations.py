@@ -108,3 +108,4 @@ def test_before_anything_is_published_the_command_is_named(home: Path) -> None:
 
 def test_text_from_outside_loses_its_control_characters() -> None:
     assert printable("a\x1b[31mred\x07\n  b\u202e") == "a [31mred b"
+    assert printable("Chili&#39;s &amp; &#27;[2J") == "Chili's & [2J"
