@@ -17,8 +17,8 @@ from assets.tables import connect
 
 QUOTES_SHOWN = 2
 _LENGTH = 160
-_KINDS = ("review", "description", "summary", "title")
-"""What people wrote themselves comes first."""
+_WRITTEN = ("review", "description")
+"""Kinds of text that people wrote; summaries and titles are quoted only where there is none of these."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ def quotes_of(lake: Lake, dataset: str, entity: str, position: int) -> list[Quot
 
 
 def cited(motivation: str, evidence: Iterable[str], quotes: Iterable[Quote], limit: int = QUOTES_SHOWN) -> list[str]:
-    """The cited quotes that say it best: most words in common first, what people wrote before what was written for them."""
+    """The cited quotes that say it best: most words in common first; what people wrote, where there is such."""
     ids = set(evidence)
     known = [quote for quote in quotes if quote.source_id in ids and quote.text]
-    ranked = sorted(known, key=lambda quote: (-similarity(motivation, quote.text, {}), _order(quote.kind)))
+    written = [quote for quote in known if quote.kind in _WRITTEN]
+    ranked = sorted(written or known, key=lambda quote: -similarity(motivation, quote.text, {}))
     return list(dict.fromkeys(shortened(quote.text) for quote in ranked))[:limit]
 
 
@@ -66,7 +67,3 @@ def shortened(text: str) -> str:
     if len(text) <= _LENGTH:
         return text
     return text[:_LENGTH].rsplit(" ", 1)[0] + " …"
-
-
-def _order(kind: str) -> int:
-    return _KINDS.index(kind) if kind in _KINDS else len(_KINDS)

@@ -95,11 +95,11 @@ def test_a_motivation_quotes_what_the_prompt_showed_under_its_evidence(tmp_path:
         frame = pd.DataFrame({"entity_idx": [3], "sources": [json.dumps(sources)]})
         write_frame(frame, draft.path / "prompts.parquet")
     quotes = quotes_of(lake, DATASET, "user", 3)
-    first, second = cited("bright cheerful colours", ["i1"], quotes)
+    (first,) = cited("bright cheerful colours", ["i1"], quotes)
     assert first.startswith("Such bright [2J colours and more")
     assert len(first) <= 162
     assert first.endswith("…")
-    assert second == "A lamp"
+    assert cited("bright cheerful colours", ["i1"], quotes[:1]) == ["A lamp"]
     assert cited("bright cheerful colours", ["i2", "i9"], quotes) == ["bright cheerful colours"]
     assert quotes_of(lake, DATASET, "user", 4) == quotes_of(lake, DATASET, "item", 3) == []
 
