@@ -21,6 +21,7 @@ from assets.evaluation.lookup import (
 )
 from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import serving_cell
+from assets.evaluation.recommendations import read_owned
 from assets.lake import Address, Lake
 from assets.tables import connect, read_column, read_matrix
 from assets.training.recipe import METHODS
@@ -41,7 +42,7 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
         `dataset`, `base_model`; `user` and `item` (id, title, summary, provenance, active, passive; empty where there are
         no texts; a motivation has its quotes); `known_in` (the part of the split that holds the pair, or None); `matches`
         (user motivation, item motivation, similarity 0..1, quotes of both); `text_match` (cosine, percentile among all
-        items, or None); `scores` (one row a method: score, rank among what is not in the train history, items);
+        items, or None); `scores` (one row a method: score, rank among what the user does not have, items);
         `neighbours` (item_id, title, share of the score, for the method `scored_by`), `other_neighbours_share` and
         `own_share`, which together are the score; `text_influence` (one sentence).
 
@@ -60,8 +61,9 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
     told, offered = _told(lake, dataset, "user", user_idx), _told(lake, dataset, "item", item_idx)
     models = {method: _load(lake, dataset, base_model, method) for method in methods}
     train = read_matrix(lake.read(Address("split", dataset)), "train")
+    owned = read_owned(lake.read(Address("interactions", dataset)))
     scores = [
-        {"method": method, **score_and_rank(model, train, user_idx, item_idx)} for method, model in models.items()
+        {"method": method, **score_and_rank(model, owned, user_idx, item_idx)} for method, model in models.items()
     ]
     chosen = methods[-1]
     text_match = text_closeness(lake, dataset, user_idx, item_idx)
@@ -80,16 +82,16 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
     }
 
 
-def score_and_rank(model: FittedModel, train: csr_matrix, user_idx: int, item_idx: int) -> dict[str, Any]:
-    """Score of the pair and its rank (1 is best) among the items that are not in the user's train history.
+def score_and_rank(model: FittedModel, owned: csr_matrix, user_idx: int, item_idx: int) -> dict[str, Any]:
+    """Score of the pair and its rank (1 is best) among the items that the user does not have, as in the published lists.
 
-    An item of the history is ranked as if it alone were not in it. Ties go to the lower item index, as in the lists.
+    An item that the user has is ranked as if it alone were new. Ties go to the lower item index.
     """
     import numpy as np
 
     scores = np.asarray(model.score(np.array([user_idx])))[0].astype(np.float64)
     candidates = np.ones(len(scores), dtype=bool)
-    candidates[train[user_idx].indices] = False
+    candidates[owned[user_idx].indices] = False
     candidates[item_idx] = True
     score = scores[item_idx]
     earlier = np.arange(len(scores)) < item_idx

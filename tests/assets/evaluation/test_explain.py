@@ -34,7 +34,8 @@ def test_scores_and_ranks_are_those_of_each_method(finished: Lake, finished_home
     )
     listed = lists[(lists["user_id"] == pair[0]) & (lists["item_id"] == pair[1])]
     assert found["scores"][1]["score"] == pytest.approx(listed["score"].item(), rel=1e-5)
-    assert found["scores"][1]["items"] == 40 - 6
+    assert found["scores"][1]["rank"] == listed["rank"].item() == 1
+    assert found["scores"][1]["items"] == 40 - 10
 
 
 def test_shares_of_the_history_sum_to_the_score(finished: Lake, finished_home: Path, pair: tuple[str, str]) -> None:
@@ -153,8 +154,8 @@ def test_rank_counts_what_scores_higher_and_ties_go_to_the_lower_index() -> None
         def score(self, users: np.ndarray) -> np.ndarray:
             return np.array([[3.0, 1.0, 1.0, 2.0]])
 
-    train = csr_matrix(np.array([[0, 0, 0, 1.0]]))
-    ranks = [score_and_rank(Fixed(), train, 0, item)["rank"] for item in range(4)]  # type: ignore[arg-type]
+    owned = csr_matrix(np.array([[0, 0, 0, 1.0]]))
+    ranks = [score_and_rank(Fixed(), owned, 0, item)["rank"] for item in range(4)]  # type: ignore[arg-type]
     assert ranks == [1, 2, 3, 2]
 
 
