@@ -49,7 +49,8 @@ def fit(
     started_s = time.perf_counter()
     with _threads(run.threads):
         trainer = Trainer(data, base, enhancer, training, run)
-        history, best_epoch = _train(trainer, data, base, training)
+        what = f"train {base.name}" if enhancer is None else f"train {enhancer.name} on {base.name}"
+        history, best_epoch = _train(trainer, data, training, what)
         final = trainer.final_tensors()
     return FittedModel(
         base=base,
@@ -67,12 +68,12 @@ def fit(
 
 
 def _train(
-    trainer: Trainer, data: TrainingData, base: BaseConfig, training: TrainingConfig
+    trainer: Trainer, data: TrainingData, training: TrainingConfig, what: str
 ) -> tuple[list[dict[str, float]], int]:
     """Runs the epochs, leaves the best weights in `trainer`; the history and the best epoch."""
     history: list[dict[str, float]] = []
     best, best_epoch, best_weights, without_gain = -1.0, training.max_epochs - 1, trainer.weights(), 0
-    with track(f"train {base.name}", total=training.max_epochs, unit="epochs") as step:
+    with track(what, total=training.max_epochs, unit="epochs") as step:
         for epoch in range(training.max_epochs):
             losses = trainer.run_epoch(epoch)
             if not training.evaluate_every or epoch % training.evaluate_every:
