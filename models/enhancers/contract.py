@@ -7,7 +7,6 @@ enhanced version differ in the enhancer alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +64,3 @@ class Enhancer(nn.Module):
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """(d) The table (nodes, d) that is scored with; `layers` (K + 1, nodes, d) where `scores_with_layers`."""
         return final
-
-    def diagnostics(self) -> Mapping[str, float]:
-        """Numbers for the history at an evaluation."""
-        return {}

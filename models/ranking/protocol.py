@@ -24,7 +24,7 @@ class Scorer(typing.Protocol):
     """Anything that ranks: a fitted model, an anchor."""
 
     def score(self, user_idx: np.ndarray) -> Tensor | np.ndarray:
-        """(batch,) int64 users -> (batch, items) scores, higher is better."""
+        """(batch,) int64 users -> (batch, items) scores, higher is better; fresh, so that the caller may overwrite them."""
 
 
 def hidden_items(protocol: Protocol, train: sp.csr_matrix, validation: sp.csr_matrix) -> sp.csr_matrix:

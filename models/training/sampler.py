@@ -17,7 +17,7 @@ from models.errors import LmmrecError
 from models.graph import binary_csr
 
 BITMAP_LIMIT_BYTES = 256 * 2**20
-"""Above this size of users x items / 8 the sorted keys are searched instead: 4 to 8 bytes a pair, about ten times slower."""
+"""Above this size of users x items / 8 the sorted keys are searched instead: 8 bytes a pair, and slower."""
 
 
 class Membership:
@@ -26,12 +26,15 @@ class Membership:
     def __init__(self, matrix: sp.csr_matrix, bitmap_limit_bytes: int = BITMAP_LIMIT_BYTES) -> None:
         num_users, self._num_items = matrix.shape
         users = np.repeat(np.arange(num_users, dtype=np.int64), np.diff(matrix.indptr))
-        self._keys: np.ndarray = users * self._num_items + matrix.indices
+        keys = users * self._num_items + matrix.indices
+        self._keys: np.ndarray | None = None
         self._bits: np.ndarray | None = None
         num_bytes = num_users * self._num_items // 8 + 1
         if num_bytes <= bitmap_limit_bytes:
             self._bits = np.zeros(num_bytes, dtype=np.uint8)
-            np.bitwise_or.at(self._bits, self._keys >> 3, np.uint8(1) << (self._keys & 7).astype(np.uint8))
+            np.bitwise_or.at(self._bits, keys >> 3, np.uint8(1) << (keys & 7).astype(np.uint8))
+        else:
+            self._keys = keys
 
     def __call__(self, user_idx: np.ndarray, item_idx: np.ndarray) -> np.ndarray:
         """Two (n,) int64 arrays -> (n,) bool."""
@@ -39,6 +42,8 @@ class Membership:
         if self._bits is not None:
             found: np.ndarray = (self._bits[keys >> 3] >> (keys & 7).astype(np.uint8)) & 1
             return found.astype(bool)
+        if self._keys is None or len(self._keys) == 0:
+            return np.zeros(len(keys), dtype=bool)
         position = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
         return np.asarray(self._keys[position] == keys)
 
