@@ -87,12 +87,17 @@ def position_of(lake: Lake, dataset: str, entity: str, entity_id: str) -> int:
         ).fetchone()
         if found is not None:
             return int(found[0])
-        known = [
-            str(row[0]) for row in connection.execute(f"SELECT {entity}_id FROM read_parquet(?)", [path]).fetchall()
-        ]
+        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [path]).fetchone()
+        assert counted is not None
+        # the database narrows a million ids to a handful, whose spelling is then compared closely
+        nearest = connection.execute(
+            f"SELECT {entity}_id FROM read_parquet(?) ORDER BY jaro_winkler_similarity({entity}_id, ?) DESC, 1 LIMIT 50",
+            [path, entity_id],
+        ).fetchall()
+    known = [printable(str(row[0])) for row in nearest]
     raise LmmrecError(
-        f"{dataset} has no {entity} '{entity_id}' among its {len(known):,} {entity}s after filtering: "
-        f"{_known(entity_id, known)}."
+        f"{dataset} has no {entity} '{printable(entity_id)}' among its {int(counted[0]):,} {entity}s after filtering: "
+        f"{_known(entity_id, known, int(counted[0]))}."
     )
 
 
@@ -143,10 +148,11 @@ def _entries(found: Sequence[dict[str, Any]] | None) -> tuple[dict[str, Any], ..
     )
 
 
-def _known(value: str, known: Iterable[str]) -> str:
+def _known(value: str, known: Iterable[str], total: int | None = None) -> str:
     known = list(known)
+    total = len(known) if total is None else total
     close = difflib.get_close_matches(value, known, n=_SHOWN, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}"
-    more = f" and {len(known) - _SHOWN:,} more" if len(known) > _SHOWN else ""
+    more = f" and {total - _SHOWN:,} more" if total > _SHOWN else ""
     return f"known are {', '.join(known[:_SHOWN])}{more}"
