@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from models.language.encoders import EncoderConfig
 
 MAX_DIMENSION = 256
+_MANY_TEXTS = 200
+"""From so many texts on, a term must occur in two of them."""
+_ITERATIONS = 5
 _SEED = 2023
 
 
@@ -41,15 +44,17 @@ class LatentSemanticAnalysis:
         import numpy as np
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        minimum = 2 if len(texts) >= 1000 else 1
+        minimum = 2 if len(texts) >= _MANY_TEXTS else 1
         try:
             tfidf = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=minimum).fit_transform(texts)
         except ValueError:
             raise LmmrecError("encoder lsa found no words in the texts: set LMMREC_ENCODER=minilm.") from None
         dimension = max(1, min(MAX_DIMENSION, tfidf.shape[0] - 1, tfidf.shape[1] - 1))
-        svd = TruncatedSVD(n_components=dimension, random_state=_SEED, algorithm="randomized", n_iter=7)
-        reduced = svd.fit_transform(tfidf)
+        svd = TruncatedSVD(n_components=dimension, random_state=_SEED, algorithm="randomized", n_iter=_ITERATIONS)
+        with threadpool_limits(limits=1):  # Sums must not depend on the number of cores.
+            reduced = svd.fit_transform(tfidf)
         largest = np.abs(svd.components_).argmax(axis=1)
         reduced = reduced * np.sign(svd.components_[np.arange(dimension), largest])
         length = np.linalg.norm(reduced, axis=1, keepdims=True)

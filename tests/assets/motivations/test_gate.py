@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -191,11 +191,11 @@ class Down:
 
     provenance = "openai:down"
 
-    def complete(self, requests: list[ChatRequest]) -> Iterator[Outcome]:
+    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
         for request in requests:
             yield Unanswered(request.id, "no answer after 8 attempts (HTTP 503)", retryable=True)
 
-    def pending(self, requests: list[ChatRequest]) -> list[ChatRequest]:
+    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
         return list(requests)
 
 
@@ -210,7 +210,7 @@ def test_an_outage_writes_nothing_so_that_the_next_run_asks_again(good: Folders,
 class Refusing(ExtractiveModel):
     """Refuses one entity."""
 
-    def complete(self, requests: list[ChatRequest]) -> Iterator[Outcome]:  # type: ignore[override]
+    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
         for outcome in super().complete(requests):
             yield Unanswered("0", "the model refused to answer") if outcome.id == "0" else outcome
 
