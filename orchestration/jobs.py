@@ -15,18 +15,18 @@ MAX_CONCURRENT_STEPS = 2
 """Steps of one run at once; each is a process of its own and may hold a model."""
 
 
-def _executor(*preloaded: str) -> dg.ExecutorDefinition:
-    """Steps in forked processes, whose server has imported the heavy libraries once for the whole run."""
-    return dg.multiprocess_executor.configured(
-        {
-            "max_concurrent": MAX_CONCURRENT_STEPS,
-            "start_method": {"forkserver": {"preload_modules": ["orchestration.definitions", *preloaded]}},
-        }
-    )
-
-
-EXECUTOR = _executor("pandas", "duckdb")
-"""For runs that belong to no job of ours: what the UI and backfills launch from a selection of assets."""
+EXECUTOR = dg.multiprocess_executor.configured(
+    {
+        "max_concurrent": MAX_CONCURRENT_STEPS,
+        "start_method": {
+            "forkserver": {
+                "preload_modules": ["orchestration.definitions", "pandas", "duckdb", "great_expectations", "torch"]
+            }
+        },
+    }
+)
+"""Steps in forked processes, whose server has imported the heavy libraries once for the whole run; also for what the UI and
+backfills launch from a selection of assets."""
 
 _SCOPES = {
     name: tuple(recipe.asset for recipe in recipes().values() if recipe.scope in scopes)
@@ -36,19 +36,19 @@ _SCOPES = {
 dataset_stage = dg.define_asset_job(
     "dataset_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["dataset"]),
-    executor_def=_executor("pandas", "duckdb", "great_expectations"),
+    executor_def=EXECUTOR,
     description="From raw reviews to text vectors, and the anchors' numbers: everything there is one of per dataset.",
 )
 grid_stage = dg.define_asset_job(
     "grid_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["grid"]),
-    executor_def=_executor("pandas", "duckdb", "torch"),
+    executor_def=EXECUTOR,
     description="Training, metrics and recommendations of one base model on one dataset.",
 )
 publish = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.assets(*_SCOPES["all"]),
-    executor_def=_executor("pandas", "duckdb"),
+    executor_def=EXECUTOR,
     description="The warehouse, the leaderboard and the report over everything in the lake.",
 )
 JOBS = [dataset_stage, grid_stage, publish]

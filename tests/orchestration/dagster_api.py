@@ -79,6 +79,29 @@ class Ui:
         evaluations = [event["evaluation"] for event in found if event["__typename"] == "AssetCheckEvaluationEvent"]
         return {f"{one['assetKey']['path'][-1]}: {one['checkName']}": one["success"] for one in evaluations}
 
+    def assets_of_run(self, run_id: str) -> set[str]:
+        """Assets of which a run made a partition."""
+        found = self.query(
+            """query ($id: ID!) { runOrError(runId: $id) { ... on Run { assetMaterializations { assetKey { path } } } } }""",
+            id=run_id,
+        )["runOrError"]["assetMaterializations"]
+        return {event["assetKey"]["path"][-1] for event in found}
+
+    def tick(self, schedule: str) -> dict[str, Any]:
+        """What a schedule asks for when its time comes, evaluated by the server and not carried out."""
+        found: dict[str, Any] = self.query(
+            """mutation ($selector: ScheduleSelector!, $at: Float!) {
+                scheduleDryRun(selectorData: $selector, timestamp: $at) { __typename
+                    ... on DryRunInstigationTick { evaluationResult {
+                        error { message } runRequests { runKey tags { key value } } } }
+                    ... on PythonError { message } } }""",
+            selector={**_LOCATION, "scheduleName": schedule},
+            at=time.time(),
+        )["scheduleDryRun"]
+        assert found["__typename"] == "DryRunInstigationTick", found
+        evaluated: dict[str, Any] = found["evaluationResult"]
+        return evaluated
+
     def backfill(self, partitions: dict[str, Sequence[str]]) -> str:
         """Start a backfill over asset -> partition keys; returns its id."""
         found = self.query(

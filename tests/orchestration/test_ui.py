@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 from assets.datasets.catalog import load_catalogue
 from assets.lake import Address, Lake
 from assets.recipes import recipes
+from orchestration.retraining import RETRAIN_TAG, ROOT_TAG
+from orchestration.schedules import schedule_name
 from tests.orchestration import shop
 from tests.orchestration.dagster_api import Ui, processes_of, serving
 
 pytestmark = pytest.mark.e2e
 
-RUN_WITHIN_S = 300
+RUN_WITHIN_S = 900
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,29 @@ def test_a_backfill_trains_only_the_dataset_that_passes_the_gate(ui: Ui, home: P
     runs = [run for run in ui.runs() if run["tags"].get("dagster/backfill") == backfill]
     by_partition = {run["tags"]["dagster/partition"]: run["status"] for run in runs}
     assert by_partition == {"talking": "SUCCESS", "silent": "FAILURE", "lightgcn|talking": "SUCCESS"}
+
+
+def test_a_tick_of_the_schedule_asks_for_the_retraining(ui: Ui) -> None:
+    ticked = ui.tick(schedule_name("talking"))
+    assert ticked["error"] is None
+    (request,) = ticked["runRequests"]
+    tags = {tag["key"]: tag["value"] for tag in request["tags"]}
+    assert tags[RETRAIN_TAG] == tags["dagster/partition"] == "talking"
+
+
+def test_a_retraining_goes_on_from_run_to_run_until_nothing_is_stale(ui: Ui, home: Path) -> None:
+    (Lake(home).path(Address("text_embeddings", "talking")) / "users.npy").unlink()
+    root = ui.launch("retrain", {"dagster/partition": "talking", RETRAIN_TAG: "talking"})
+    assert ui.wait_for_run(root, RUN_WITHIN_S) == "SUCCESS"
+    followers: dict[str, dict[str, object]] = {}
+    deadline = time.monotonic() + RUN_WITHIN_S
+    while time.monotonic() < deadline and "publish" not in followers:
+        time.sleep(2)
+        followers = {run["jobName"]: run for run in ui.runs() if run["tags"].get(ROOT_TAG) == root}
+    assert set(followers) == {"dataset_stage", "publish"}
+    assert ui.wait_for_run(str(followers["publish"]["runId"]), RUN_WITHIN_S) == "SUCCESS"
+    assert ui.assets_of_run(str(followers["dataset_stage"]["runId"])) == {"text_embeddings"}
+    assert ui.assets_of_run(str(followers["publish"]["runId"])) == {"leaderboard", "report"}
 
 
 def test_history_survives_a_restart_and_nothing_is_left_running(ui: Ui, home: Path) -> None:
