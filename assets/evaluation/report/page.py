@@ -71,7 +71,7 @@ def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
     """Write `report.html` and one CSV per table into the folder `target`.
 
     Returns:
-        Figures for the asset's metadata: datasets, tables, bytes, and the findings as Markdown.
+        Figures for the asset's metadata: datasets, tables, bytes, and the findings, one row each.
 
     Raises:
         LmmrecError: there is no warehouse. One without numbers gives a page that says so.
@@ -172,7 +172,7 @@ def _explain(section: Section, comparer: Comparer, board: Sequence[dict[str, Any
         section.differences += difference_pictures(base, compared)
         for entity, cut in (("user", user_slices), ("item", item_slices)):
             sliced = {one: cut(comparer.connection, one, base) for one in rivals}
-            section.slices += slice_pictures(section.dataset, entity, base, sliced)
+            section.slices += slice_pictures(entity, base, sliced)
             for one, found_slices in sliced.items():
                 if one.variant == "full":
                     section.statements += statements.few(one, entity, found_slices)

@@ -14,7 +14,7 @@ from assets.evaluation.pairing import Subject
 from assets.evaluation.report import svg
 from assets.evaluation.report.samples import training_curves
 from assets.evaluation.report.svg import Estimate, Series
-from assets.evaluation.report.tables import Table, metric_name, slices_table, subject_name
+from assets.evaluation.report.tables import Table, display_name, metric_name, slices_table, subject_name
 from assets.evaluation.slices import Slice
 from assets.lake import Lake
 
@@ -63,7 +63,7 @@ def _relative(found: dict[str, Any] | None) -> Estimate | None:
     return Estimate(value, low, high)
 
 
-def slice_pictures(dataset: str, entity: str, base: Subject, sliced: dict[Subject, list[Slice]]) -> list[Picture]:
+def slice_pictures(entity: str, base: Subject, sliced: dict[Subject, list[Slice]]) -> list[Picture]:
     """Recall@20 by slice: the base model and its rivals, and the paired differences with their intervals."""
     sliced = {one: found for one, found in sliced.items() if found}
     if not sliced:
@@ -79,9 +79,9 @@ def slice_pictures(dataset: str, entity: str, base: Subject, sliced: dict[Subjec
         series.append(Series(_short(subject), means, _style(subject)))
         gains.append(Series(_short(subject), [_gain(slices[at]) for at in kept], _style(subject)))
     by = "training interactions of the user" if entity == "user" else "popularity of the test item"
-    title = f"Recall@20 on {dataset} by {by}"
+    title = f"Recall@20 of {subject_name(base)} on {base.dataset} by {by}"
     compared = [(versus(one, base), found) for one, found in sliced.items()]
-    table = slices_table(dataset, base.protocol, entity, compared)
+    table = slices_table(base, entity, compared)
     metric = svg.group_plot(groups, series, title, "Recall@20")
     names = [first[at].name for at in kept]
     gain = svg.difference_plot(names, gains, f"Gain by {by}", f"difference in Recall@20 to {subject_name(base)}")
@@ -91,7 +91,7 @@ def slice_pictures(dataset: str, entity: str, base: Subject, sliced: dict[Subjec
             f"The gain over {subject_name(base)} by {by}, protocol {base.protocol}; 95 % intervals over users.",
             gain,
             table,
-            f"Numbers and tests by {by}",
+            f"Numbers and tests on {subject_name(base)} by {by}",
         ),
     ]
 
@@ -110,7 +110,7 @@ def curve_pictures(lake: Lake, dataset: str, base_models: Sequence[str]) -> list
     for base_model in base_models:
         lines = training_curves(lake, dataset, base_model)
         if lines:
-            title = f"Validation Recall@20 while training on {dataset}"
+            title = f"Validation Recall@20 of {display_name(base_model)} while training on {dataset}"
             caption = f"{title}: one seed of each method, its best epoch marked; the weights of that epoch are kept."
             pictures.append(Picture(caption, svg.line_plot(lines, title, "epoch", "Recall@20")))
     return pictures
@@ -124,7 +124,7 @@ def _short(one: Subject) -> str:
 def versus(one: Subject, other: Subject) -> str:
     if other == one.base:
         return f"{_short(one)} against {subject_name(other)}"
-    return f"{_short(one)} against its {other.variant.replace('-', ' ')}"
+    return f"{_short(one)} against its {other.variant.replace('-', ' ')} on {subject_name(one.base)}"
 
 
 def _style(one: Subject) -> int:

@@ -198,8 +198,8 @@ def comparison_cells(found: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def slices_table(dataset: str, protocol: str, entity: str, compared: Sequence[tuple[str, Sequence[Slice]]]) -> Table:
-    """One line per comparison and slice, Recall@20."""
+def slices_table(base: Subject, entity: str, compared: Sequence[tuple[str, Sequence[Slice]]]) -> Table:
+    """One line per comparison with `base` and slice, Recall@20."""
     rows = []
     for name, slices in compared:
         for one in slices:
@@ -211,8 +211,8 @@ def slices_table(dataset: str, protocol: str, entity: str, compared: Sequence[tu
         else "test items by popularity (head, torso and tail hold 50, 30 and 20 % of the training interactions)"
     )
     return Table(
-        f"{dataset}-{entity}-slices-{protocol}",
-        f"Recall@20 on {dataset}, protocol {protocol}, {by}; p-values Holm-adjusted over the slices of a comparison.",
+        f"{base.dataset}-{base.base_model}-{entity}-slices-{base.protocol}",
+        f"Recall@20 on {base.dataset}, protocol {base.protocol}, {by}; p-values Holm-adjusted over these slices.",
         ["Comparison", "Training pairs" if entity == "user" else "Items", "Users", *COMPARISON_COLUMNS],
         rows,
     )

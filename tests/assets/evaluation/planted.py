@@ -26,6 +26,7 @@ def plant(
     seeds: tuple[int, ...] = SEEDS,
     anchors: Mapping[str, float] | None = None,
     users: int = USERS,
+    base_model: str = "lightgcn",
 ) -> Path:
     """Write metrics and return the warehouse.
 
@@ -40,10 +41,10 @@ def plant(
     for (method, variant), gain in gains.items():
         for seed in seeds:
             noise = np.random.default_rng([seed, len(method), len(variant)]).normal(0, 0.05, users)
-            tables = _tables(lake, np.clip(quality + gain + noise, 0, 1), method, variant, "lightgcn", seed)
-            address = Address(f"{method}_metrics", DATASET, "lightgcn", variant=variant, seed=seed)
+            tables = _tables(lake, np.clip(quality + gain + noise, 0, 1), method, variant, base_model, seed)
+            address = Address(f"{method}_metrics", DATASET, base_model, variant=variant, seed=seed)
             _write(lake, address, tables, {"train_seconds": 1.5})
-            _write_history(lake, method, variant, seed)
+            _write_history(lake, base_model, method, variant, seed)
     if anchors:
         found = [
             _tables(lake, np.clip(quality + gain, 0, 1), "anchor", "full", name, 2023, named=True)
@@ -87,8 +88,8 @@ def _write(lake: Lake, address: Address, tables: Tables, metadata: dict[str, flo
         draft.metadata.update(metadata)
 
 
-def _write_history(lake: Lake, method: str, variant: str, seed: int) -> None:
-    address = Address(f"{method}_checkpoint", DATASET, "lightgcn", variant=variant, seed=seed)
+def _write_history(lake: Lake, base_model: str, method: str, variant: str, seed: int) -> None:
+    address = Address(f"{method}_checkpoint", DATASET, base_model, variant=variant, seed=seed)
     with lake.write(address, code_version="1", config={}, inputs={}) as draft:
         history = [
             {"epoch": epoch, "loss": 1 / (epoch + 1), "recall_20": 0.1 + 0.01 * epoch} for epoch in range(0, 12, 3)

@@ -163,6 +163,18 @@ def test_the_same_warehouse_gives_the_same_report(tmp_path: Path) -> None:
         assert file.read_bytes() == (tmp_path / "second" / file.name).read_bytes()
 
 
+def test_two_base_models_have_tables_and_files_of_their_own(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    for base_model in ("lightgcn", "polycf"):
+        warehouse = plant(home, {BASE: 0.0, REAL: 0.03}, seeds=(1,), base_model=base_model)
+    figures = write_report(warehouse, Lake(home), tmp_path / "report")
+    assert len(list((tmp_path / "report").glob("*.csv"))) == figures["tables"]
+    page = (tmp_path / "report" / PAGE).read_text(encoding="utf-8")
+    assert "its lead over PolyCF is significant" in page
+    assert "its lead over LightGCN is significant" in page
+
+
 def test_a_dataset_with_the_base_model_alone_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     warehouse = plant(tmp_path / "home", {BASE: 0.0}, seeds=(1,))
