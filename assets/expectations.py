@@ -102,7 +102,7 @@ def _observed(result: dict[str, Any]) -> str:
     if "unexpected_count" in result:
         total = result.get("element_count", 0)
         return f"{result['unexpected_count']:,} of {total:,} rows against it"
-    value = result.get("observed_value")
+    value: Any = result.get("observed_value")
     value = value.item() if hasattr(value, "item") else value  # GX hands out NumPy scalars
     if isinstance(value, (int, float, str)):
         return f"observed {value}"
