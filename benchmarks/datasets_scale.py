@@ -209,9 +209,8 @@ def _in_child(side: str, raw: Path, rows: int, scratch: Path) -> dict[str, Any]:
 
 
 def _print(runs: list[dict[str, Any]]) -> None:
-    print(
-        f"{'':10}{'rows':>12}{'reviews':>10}{'interact.':>11}{'split':>8}{'total s':>9}{'cpu s':>8}{'rows/s':>11}{'peak GB':>9}"
-    )
+    heads = f"{'rows':>12}{'reviews':>10}{'interact.':>11}{'split':>8}{'total s':>9}{'cpu s':>8}{'rows/s':>11}{'peak GB':>9}"
+    print(f"{'':10}{heads}")
     for run in runs:
         print(
             f"{run['side']:10}{run['rows']:>12,}{run['reviews_s']:>10.1f}{run['interactions_s']:>11.1f}{run['split_s']:>8.1f}"

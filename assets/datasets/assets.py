@@ -48,6 +48,7 @@ def reviews(context: dg.AssetExecutionContext, installation: Installation) -> dg
             with sources.workbench(draft.path, installation.threads) as (connection, workspace):
                 raw = sources.open_raw(entry, "reviews", home_directory(), workspace)
                 assert raw is not None
+                draft.metadata.update(sources.provenance(raw))
                 tally = write_reviews(connection, chosen.reviews, chosen.rules, raw, draft.path, entry.quarantine_limit)
             draft.metadata.update(tally.metadata())
         draft.metadata["sample"] = _sample(draft.path / REVIEWS)
@@ -85,6 +86,7 @@ def items(context: dg.AssetExecutionContext, installation: Installation) -> dg.M
                     draft.metadata["items_described"] = 0
                 else:
                     reader = FORMATS[entry.format].items
+                    draft.metadata.update(sources.provenance(raw))
                     tally = write_items(connection, reader, raw, draft.path, entry.quarantine_limit)
                     draft.metadata.update(tally.metadata())
         draft.metadata["sample"] = _sample(draft.path / ITEMS)

@@ -49,7 +49,7 @@ class Source(_Declaration):
     def _has_one_place(self) -> Source:
         if sum((self.path is not None, bool(self.url), self.file is not None)) != 1:
             raise ValueError(
-                "give one of `path` (a local file), `url` (one or several mirrors) and `file` (a name in the downloads folder)"
+                "give either `path` (a local file), `url` (one or several mirrors) or `file` (a name in the downloads folder)"
             )
         return self
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from assets.datasets.formats.delimited import line_of
 from assets.datasets.formats.json_lines import mend
-from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows
-from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, readable, write_quarantine
+from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, readable
+from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
 from assets.datasets.reviews import install_macros
 from assets.tables import write_parquet
 
@@ -67,7 +67,7 @@ def _cleaned(select: str, record: str) -> str:
         SELECT *, CASE
                 WHEN item_id IS NULL AND title IS NULL AND description IS NULL AND categories IS NULL THEN '{MALFORMED}'
                 WHEN item_id IS NULL THEN 'item_id is missing'
-                WHEN trim(item_id) = '' THEN 'item_id is empty'
+                WHEN is_blank(item_id) THEN 'item_id is empty'
                 WHEN starts_with(item_id, '{{') OR starts_with(item_id, '[') THEN 'item_id is neither text nor number'
             END AS reason
         FROM (

@@ -107,20 +107,6 @@ def check_compression(raw: RawFile) -> None:
 
 
 @contextmanager
-def readable(raw: RawFile) -> Iterator[None]:
-    """What DuckDB says about a file that it cannot parse at all, as one clear sentence."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        first = str(error).splitlines()[0]
-        raise LmmrecError(
-            f"{raw.name} cannot be parsed ({first}): check that it is the format it is declared as."
-        ) from None
-
-
-@contextmanager
 def broken_stream(raw: RawFile) -> Iterator[None]:
     """What gzip says about a broken file, as one clear sentence."""
     import zlib

@@ -2,7 +2,7 @@
 
 All the work is SQL that streams. The file is parsed twice instead of being staged: the first pass classifies each row and
 keeps a 64-bit mark of it, the second writes. Rows stand in file order; mended rows and one row for each group of duplicates
-follow, sorted. How a format spells its fields is `formats/`.
+follow. How a format spells its fields is `formats/`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from assets.datasets.formats.delimited import line_of
 from assets.datasets.formats.json_lines import mend
-from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules, excerpt
-from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, readable, write_quarantine
+from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules, excerpt, readable
+from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
 from assets.tables import fetch_arrays, write_parquet
 from models.progress import track
 
@@ -26,6 +26,7 @@ REVIEWS = "reviews.parquet"
 MAX_TEXT_CHARACTERS = 32_768
 """Longer texts are cut here, and counted."""
 _MARK = "hash(user_id, item_id, timestamp, text)"
+_DOUBTFUL = "get_bit(getvariable('doubtful'), CAST(mark % getvariable('num_bits') AS INTEGER)) = 1"
 _COLUMNS = "user_id, item_id, rating, text, timestamp"
 _SUSPECT = "suspect"
 """Every field is NULL: no JSON for DuckDB, or none of our fields."""
@@ -43,6 +44,7 @@ CREATE OR REPLACE TEMP MACRO moment(seconds) AS CASE
     WHEN seconds BETWEEN 0 AND 4102444800 THEN make_timestamp(CAST(round(seconds * 1000000) AS BIGINT)) END;
 CREATE OR REPLACE TEMP MACRO unit_of(number) AS CASE
     WHEN abs(number) < 1e11 THEN 1 WHEN abs(number) < 1e14 THEN 1e3 ELSE 1e6 END;
+CREATE OR REPLACE TEMP MACRO is_blank(value) AS trim(value, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)) = '';
 CREATE OR REPLACE TEMP MACRO cut(value) AS left(value, {MAX_TEXT_CHARACTERS});
 """
 
@@ -74,9 +76,9 @@ def write_reviews(
         progress.advance(note=f"{_scalar(connection, 'SELECT count(*) FROM marks'):,} rows")
         tally, mended = _account(connection, rows, rules)
         tally.stop_above(quarantine_limit, raw)
-        repeated = _repeated(connection, rows, rules, mended)
+        set_aside = _set_aside(connection, rows)
         progress.advance()
-        tally.kept = write_parquet(connection, _final(rows, rules, mended, repeated), folder / REVIEWS)
+        tally.kept = write_parquet(connection, _final(rows, rules, mended, set_aside), folder / REVIEWS)
         progress.advance()
     tally.duplicates = tally.read - tally.kept - len(tally.faults)
     tally.texts_cut = _scalar(connection, "SELECT count(*) FILTER (long AND reason IS NULL) FROM marks")
@@ -128,7 +130,7 @@ def _reason(rules: ReviewRules) -> str:
     for column in ("user_id", "item_id"):
         cases += [
             (f"{column} IS NULL", f"{column} is missing"),
-            (f"trim({column}) = ''", f"{column} is empty"),
+            (f"is_blank({column})", f"{column} is empty"),
             (f"starts_with({column}, '{{') OR starts_with({column}, '[')", f"{column} is neither text nor number"),
         ]
     if rules.rating_required:
@@ -188,46 +190,47 @@ def _take_mended(
     return path
 
 
-def _repeated(
-    connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, mended: Path | None
-) -> str | None:
-    """SQL of the rows whose mark stands more than once (table `repeated`); None where there are none."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE repeated AS "
-        "SELECT mark FROM marks WHERE reason IS NULL GROUP BY mark HAVING count(*) > 1"
-    )
-    if not _scalar(connection, "SELECT count(*) FROM repeated"):
+def _set_aside(connection: duckdb.DuckDBPyConnection, rows: RawRows) -> str | None:
+    """SQL of the rows that may be duplicates, few and by themselves; None where no mark stands twice.
+
+    They are told from the rest by one bit of a bitmap over the marks, which a stream can test in passing and in order, as
+    no join does. Rows that fall on the same bit by chance are set aside too, and come out of the grouping unharmed.
+    """
+    repeated = "SELECT mark FROM marks WHERE reason IS NULL GROUP BY mark HAVING count(*) > 1"
+    count = _scalar(connection, f"SELECT count(*) FROM ({repeated})")
+    if not count:
         return None
-    found = fetch_arrays(
-        connection,
-        "SELECT rowid + 1 AS record FROM marks WHERE reason IS NULL AND mark IN (SELECT mark FROM repeated)",
+    bits = 1 << min(30, max(16, (64 * count).bit_length()))
+    connection.execute(f"SET VARIABLE num_bits = {bits}")
+    connection.execute(
+        f"SET VARIABLE doubtful = (SELECT bitstring_agg(CAST(mark % {bits} AS INTEGER), 0, {bits - 1}) FROM ({repeated}))"
     )
-    numbers = found["record"].tolist()
-    path = rows.raw.workspace / "repeated.json"
+    found = fetch_arrays(connection, f"SELECT rowid + 1 AS record FROM marks WHERE reason IS NULL AND {_DOUBTFUL}")
+    path = rows.raw.workspace / "set_aside.json"
     with path.open("w", encoding="utf-8") as output:
-        for row in rows.locate(numbers):
+        for row in rows.locate(found["record"].tolist()):
             if row.json is None:
-                break
+                return rows.sql
             output.write(f"{row.json}\n")
-        else:
-            sources = [rows.select(path), *([rows.select(mended)] if mended else [])]
-            return " UNION ALL ".join(f"SELECT * FROM ({cleaned(source, rules)})" for source in sources)
-    return f"SELECT * FROM ({cleaned(rows.sql, rules)})"
+    return rows.select(path)
 
 
-def _final(rows: RawRows, rules: ReviewRules, mended: Path | None, repeated: str | None) -> str:
-    """SQL of the whole table: rows in file order, mended ones, then one for each group of duplicates."""
-    good = f"SELECT * FROM ({cleaned(rows.sql, rules)}) WHERE reason IS NULL"
-    if mended is not None:
-        good = f"{good} UNION ALL SELECT * FROM ({cleaned(rows.select(mended), rules)}) WHERE reason IS NULL"
-    if repeated is None:
-        return f"SELECT {_COLUMNS} FROM ({good})"
+def _final(rows: RawRows, rules: ReviewRules, mended: Path | None, set_aside: str | None) -> str:
+    """SQL of the whole table: rows in file order, mended ones, then one for each group of those set aside."""
+
+    def good(select: str) -> str:
+        return f"SELECT *, {_MARK} AS mark FROM ({cleaned(select, rules)}) WHERE reason IS NULL"
+
+    whole = [good(rows.sql), *([good(rows.select(mended))] if mended is not None else [])]
+    if set_aside is None:
+        return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM ({arm})" for arm in whole)
+    once = [f"SELECT {_COLUMNS} FROM ({arm}) WHERE NOT ({_DOUBTFUL})" for arm in whole]
+    doubtful = " UNION ALL ".join(f"SELECT * FROM ({arm}) WHERE {_DOUBTFUL}" for arm in (good(set_aside), *whole[1:]))
     collapsed = (
-        f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({repeated}) "
-        f"WHERE reason IS NULL AND {_MARK} IN (SELECT mark FROM repeated) GROUP BY user_id, item_id, text, timestamp "
-        "ORDER BY user_id, item_id, timestamp, text"
+        f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({doubtful}) "
+        "GROUP BY user_id, item_id, text, timestamp ORDER BY user_id, item_id, timestamp, text"
     )
-    return f"SELECT {_COLUMNS} FROM ({good}) WHERE {_MARK} NOT IN (SELECT mark FROM repeated) UNION ALL ({collapsed})"
+    return " UNION ALL ".join([*once, f"({collapsed})"])
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

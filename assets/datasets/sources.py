@@ -6,6 +6,7 @@ Also what stands for their content in the lake's records, so that a changed file
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from assets.datasets.catalog import DatasetEntry, Source
 from assets.datasets.formats.rows import RawFile
-from assets.tables import connect
+from assets.tables import connect, plain_failures
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -36,14 +37,16 @@ def workbench(folder: Path, threads: int | None = None) -> Iterator[tuple[duckdb
 
     Args:
         folder: the folder that is being written; the workspace lies beside it, on the same disk.
-        threads: of DuckDB; None means all cores.
+        threads: of DuckDB; None means all cores. At least two, since one thread alone cuts Parquet into other row groups
+            than several do, and the bytes are not to depend on the machine.
     """
     import shutil
 
     workspace = folder.with_name(f"{folder.name}.work")
     workspace.mkdir()
     try:
-        with connect(threads, MEMORY_LIMIT, workspace / "spill") as connection:
+        several = max(2, threads or os.cpu_count() or 2)
+        with connect(several, MEMORY_LIMIT, workspace / "spill") as connection, plain_failures():
             yield connection, workspace
     finally:
         shutil.rmtree(workspace, ignore_errors=True)
@@ -119,6 +122,13 @@ def fingerprint(entry: DatasetEntry, kind: Kind, home: Path) -> dict[str, Any]:
         return {"url": source.url[0], **columns}
     path = _local(source, home)
     return {"path": str(path), "stamp": _stamp(path), **columns}
+
+
+def provenance(raw: RawFile) -> dict[str, Any]:
+    """Figures for people: which file was read, byte for byte."""
+    from assets.datasets.download import digest
+
+    return {"source": raw.name, "source_bytes": raw.path.stat().st_size, "source_sha256": digest(raw.path)}
 
 
 def _local(source: Source, home: Path) -> Path:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import duckdb
 
 
+_HEADER_BYTES = 64 * 1024
+
+
 @dataclass(frozen=True)
 class Dialect:
     delimiter: str = ","
@@ -36,14 +39,11 @@ def header_of(raw: RawFile, dialect: Dialect) -> list[str]:
     """Names in the first record.
 
     Raises:
-        LmmrecError: the file is empty, is no UTF-8 text, or names a column twice.
+        LmmrecError: the file is empty, or names a column twice.
     """
-    try:
-        with open_binary(raw.path) as stream:
-            lines = io.TextIOWrapper(stream, encoding=dialect.encoding, newline="")
-            names = next(csv.reader(lines, delimiter=dialect.delimiter), [])
-    except UnicodeDecodeError:
-        raise LmmrecError(f"{raw.name} is not {dialect.encoding} text: convert it and run again.") from None
+    with open_binary(raw.path) as stream:
+        start = stream.read(_HEADER_BYTES).decode(dialect.encoding, errors="replace")
+    names = next(csv.reader(io.StringIO(start, newline=""), delimiter=dialect.delimiter), [])
     names = [name.removeprefix("\ufeff") for name in names]
     if not names:
         raise LmmrecError(f"{raw.name} is empty: it needs a header line and rows.")

@@ -7,9 +7,12 @@ A format only says where each field stands. Cleaning, quarantine and duplicates 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from models.errors import LmmrecError
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,3 +93,23 @@ def excerpt(text: str) -> str:
     """The start of `text` on one line, without control characters."""
     flat = "".join(character if character.isprintable() else " " for character in text[: EXCERPT_CHARACTERS * 2])
     return flat[:EXCERPT_CHARACTERS]
+
+
+@contextmanager
+def readable(raw: RawFile) -> Iterator[None]:
+    """What DuckDB says about a file that it cannot parse at all, as one clear sentence.
+
+    Raises:
+        LmmrecError: the file is not what its format or its name says.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error as error:
+        if "no space left" in str(error).lower():
+            raise
+        first = str(error).splitlines()[0]
+        raise LmmrecError(f"{raw.name} cannot be parsed ({first}): check that it is what the entry declares.") from None

@@ -13,8 +13,8 @@ from pathlib import Path
 from assets.columns import CATEGORIES, DESCRIPTION, ITEM_ID, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
 from assets.datasets.formats.delimited import Dialect, delimited, header_of
 from assets.datasets.formats.json_lines import json_lines, open_binary
-from assets.datasets.formats.rows import Located, RawFile, RawRows, ReviewRules
-from assets.tables import connect, identifier, literal, plain_failures
+from assets.datasets.formats.rows import Located, RawFile, RawRows, ReviewRules, readable
+from assets.tables import connect, identifier, literal
 from models.errors import LmmrecError
 
 RULES = ReviewRules(rating_required=False)
@@ -108,7 +108,7 @@ def _semicolons(raw: RawFile, dialect: Dialect) -> Dialect:
 
 
 def _parquet(raw: RawFile, wanted: Mapping[str, bool]) -> RawRows:
-    with connect() as connection, plain_failures():
+    with connect() as connection, readable(raw):
         described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(raw.path)})").fetchall()
     kinds = {name: kind for name, kind, *_ in described}
     mapping = _mapping(raw, wanted, kinds)
