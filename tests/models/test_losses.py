@@ -27,7 +27,7 @@ def test_bpr_is_minus_log_sigmoid_of_the_margin(
     assert float(found) == pytest.approx(graph_models.bpr(table, users, up, down), abs=1e-9)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(matrices(6, 3), rows, rows, rows)
 def test_the_bpr_gradient_is_the_numerical_one_with_repeated_rows(
     table: np.ndarray, users: list[int], up: list[int], down: list[int]
@@ -95,7 +95,7 @@ def test_correspondence_is_never_negative_and_zero_at_the_teacher(
     assert float(correspondence(views[2], views[3], views[2], views[3], 0.2)) == pytest.approx(0.0, abs=1e-9)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=20)
 @given(matrices(4, 3), matrices(4, 3), matrices(4, 3), matrices(4, 3))
 def test_the_correspondence_gradient_is_the_numerical_one(
     h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
