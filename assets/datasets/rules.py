@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from assets.expectations import Finding, Severity
 
+READY_TEXTS = "texts.parquet"
+"""In the folder of `reviews` where a published split brings texts of users or items."""
 MAX_SHARE_WITHOUT_TEXT = 0.5
 """Above, motivations rest on little, and a warning says so."""
 MAX_SHARE_WITHOUT_TITLE = 0.5
@@ -47,11 +49,12 @@ def look_at_reviews(folder: Path) -> list[Finding]:
 
 
 def look_at_texts(folder: Path) -> list[Finding]:
-    """The shares of reviews without text, and of raw rows that were faulty (warnings)."""
+    """The share of reviews without text, where there are no ready texts, and the faulty raw rows (warnings)."""
     quarantined = folder / QUARANTINE
     faulty = f"(SELECT count(*) FROM {_table(quarantined)})" if quarantined.exists() else "0"
+    bare = "0.0" if (folder / READY_TEXTS).exists() else "coalesce(avg(CAST(text IS NULL AS DOUBLE)), 0)"
     counts = _counts(
-        f"""SELECT coalesce(avg(CAST(text IS NULL AS DOUBLE)), 0) AS share_without_text, {faulty} AS rows_quarantined
+        f"""SELECT {bare} AS share_without_text, {faulty} AS rows_quarantined
         FROM {_table(folder / REVIEWS)}"""
     )
     return _judge(
