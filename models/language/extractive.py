@@ -38,8 +38,7 @@ class _Sentence:
     source_id: str
     text: str
     words: tuple[str, ...]
-    sentiment: float
-    """VADER compound, -1 … 1."""
+    """Lower case, three letters or more."""
 
 
 class ExtractiveModel:
@@ -49,7 +48,7 @@ class ExtractiveModel:
 
     def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
         """One outcome for each request, in order; a request whose sources hold no words is not answered."""
-        read = [self._sentences(_material(request.sources)) for request in requests]
+        read = [_sentences(_material(request.sources)) for request in requests]
         rarity = _rarity(read)
         for request, sentences in zip(requests, read, strict=True):
             yield self._answer(request, sentences, rarity)
@@ -62,42 +61,39 @@ class ExtractiveModel:
         if not sentences:
             return Unanswered(request.id, "the sources hold no words")
         chosen = _choose(sentences, rarity)
-        active, passive = self._motivations(chosen)
+        sentiments = [float(self._vader.polarity_scores(sentence.text)["compound"]) for sentence in chosen]
+        active, passive = self._motivations(chosen, sentiments)
         sources = len({sentence.source_id for sentence in sentences})
         answer = MotivationAnswer(
             reasoning=(f"No LLM was asked: {len(sentences)} sentences of {sources} sources were read.",),
             active=tuple(active[:MAX_ACTIVE]),
             passive=tuple(passive[:MAX_PASSIVE]),
-            summary=_summary(request, chosen),
+            summary=_summary(request, chosen, sentiments),
         )
         return Answered(request.id, answer)
 
-    def _sentences(self, sources: Sequence[Source]) -> list[_Sentence]:
-        found = []
-        share = max(12, WORDS_READ // max(1, len(sources)))
-        for source in sources:
-            for text in _SENTENCE_END.split(cut_words(clean(source.text), share).removesuffix(" …")):
-                words = tuple(_WORD.findall(text.lower()))
-                if words:
-                    sentiment = float(self._vader.polarity_scores(text)["compound"])
-                    found.append(_Sentence(source.source_id, text, words, sentiment))
-        return found
+    def _motivations(
+        self, sentences: Sequence[_Sentence], sentiments: Sequence[float]
+    ) -> tuple[list[Motivation], list[Motivation]]:
+        """(active, passive), each by descending weight of the phrase, phrases of several words first.
 
-    def _motivations(self, sentences: Sequence[_Sentence]) -> tuple[list[Motivation], list[Motivation]]:
-        """(active, passive), each by descending weight of the phrase, phrases of several words first."""
+        Args:
+            sentences: what was chosen.
+            sentiments: VADER's compound score of each, -1 … 1.
+        """
         text = "\n".join(sentence.text for sentence in sentences)
         phrases = _distinct([clean(str(phrase)) for phrase, _ in self._yake.extract_keywords(text)])
         if not phrases:
             phrases = [cut_words(sentences[0].text, 12)[:400]]
-        lowered = [(sentence, sentence.text.lower()) for sentence in sentences]
+        lowered = [sentence.text.lower() for sentence in sentences]
         active: list[Motivation] = []
         passive: list[Motivation] = []
         for phrase in phrases:
-            holders = [sentence for sentence, low in lowered if phrase.lower() in low] or list(sentences[:1])
-            sentiment = sum(sentence.sentiment for sentence in holders) / len(holders)
+            holders = [at for at, text in enumerate(lowered) if phrase.lower() in text] or [0]
+            sentiment = sum(sentiments[at] for at in holders) / len(holders)
             motivation = Motivation(
                 motivation=phrase,
-                evidence=tuple(dict.fromkeys(sentence.source_id for sentence in holders))[:32],
+                evidence=tuple(dict.fromkeys(sentences[at].source_id for at in holders))[:32],
                 strength=round((1 + abs(sentiment)) / 2, 4),
             )
             (passive if sentiment <= NEGATIVE else active).append(motivation)
@@ -122,6 +118,20 @@ def _material(sources: Sequence[Source]) -> list[Source]:
     if sum(len(source.text.split()) for source in own) >= OWN_WORDS_ENOUGH:
         return own
     return own + [source for source in sources if source.kind == "summary"] or list(sources)
+
+
+def _sentences(sources: Sequence[Source]) -> list[_Sentence]:
+    """Whole sentences from the start of each source, until its share of what is read is used up."""
+    found = []
+    share = max(12, WORDS_READ // max(1, len(sources)))
+    for source in sources:
+        room = share
+        for text in _SENTENCE_END.split(clean(source.text)):
+            words = tuple(_WORD.findall(text.lower()))
+            if words and room > 0:
+                found.append(_Sentence(source.source_id, cut_words(text, WORDS_READ), words))
+                room -= len(words)
+    return found
 
 
 def _rarity(read: Sequence[Sequence[_Sentence]]) -> dict[str, float]:
@@ -162,10 +172,11 @@ def _choose(sentences: Sequence[_Sentence], rarity: dict[str, float]) -> list[_S
     return [sentences[at] for at in sorted(chosen)]
 
 
-def _summary(request: ChatRequest, chosen: Sequence[_Sentence]) -> str:
+def _summary(request: ChatRequest, chosen: Sequence[_Sentence], sentiments: Sequence[float]) -> str:
     """Title and categories of an item, then the sentences that praise, then those that complain."""
     named = [clean(source.text) for source in request.sources if source.source_id in ("title", "categories")]
     parts = [cut_words(text, 20).removesuffix(" …").rstrip(".") + "." for text in named if text]
-    parts += [sentence.text for sentence in chosen if sentence.sentiment > NEGATIVE]
-    parts += [sentence.text for sentence in chosen if sentence.sentiment <= NEGATIVE]
+    told = list(zip((sentence.text for sentence in chosen), sentiments, strict=True))
+    parts += [text for text, sentiment in told if sentiment > NEGATIVE]
+    parts += [text for text, sentiment in told if sentiment <= NEGATIVE]
     return cut_words(" ".join(parts), request.max_words).removesuffix(" …")
