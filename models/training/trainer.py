@@ -33,7 +33,7 @@ class Trainer:
         training: TrainingConfig,
         run: RunConfig,
     ) -> None:
-        self.device = torch.device(run.device)
+        self.device = usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
         self.base = base_spec(base.name).model()(base, data.num_users, data.num_items, torch_stream(run.seed, "base"))
@@ -118,6 +118,17 @@ class Trainer:
                 f"training stopped in epoch {epoch}: {broken[0]!r} is not finite any more; "
                 "lower learning_rate, or raise the temperatures"
             )
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name; one that this machine does not have is the user's to mend."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise LmmrecError(f"there is no device {name!r}; choose cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise LmmrecError(f"device {name!r} was asked for, but torch sees {torch.cuda.device_count()} of them; use cpu")
+    return device
 
 
 def weighted_sum(terms: dict[str, Term]) -> Tensor:

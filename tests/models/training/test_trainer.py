@@ -88,6 +88,12 @@ def test_training_that_blows_up_stops_with_the_name_of_the_tensor() -> None:
         model.run_epoch(7)
 
 
+@pytest.mark.parametrize(("name", "message"), [("cuda:99", "torch sees"), ("gpu", "there is no device 'gpu'")])
+def test_a_device_that_is_not_there_is_refused(name: str, message: str) -> None:
+    with pytest.raises(LmmrecError, match=message):
+        Trainer(DATA, LightGCNConfig(), None, TrainingConfig(), RunConfig(device=name))
+
+
 def test_streams_depend_on_seed_and_name_and_on_nothing_else() -> None:
     draws = {
         (seed, name): numpy_stream(seed, name).integers(0, 2**60)
