@@ -23,7 +23,7 @@ from models.errors import LmmrecError
 from tests.assets.motivations.shop import ITEMS, USERS, usual_text, write_shop
 from tests.llm_server import INPUT_TOKENS, Endpoint, running_endpoint
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 DATASET = "demo"
 EVERYTHING = [*MOTIVATIONS, *EMBEDDINGS, *MOTIVATION_CHECKS, *EMBEDDING_CHECKS]
