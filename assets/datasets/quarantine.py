@@ -53,10 +53,10 @@ class Tally:
             "texts_cut": self.texts_cut,
         }
         if self.faults:
-            first = {fault.reason: fault for fault in sorted(self.faults, key=lambda fault: -fault.line)}
+            first = {fault.reason: fault.line for fault in sorted(self.faults, key=lambda fault: -fault.line)}
+            ordered = sorted(self.reasons.items(), key=lambda entry: (-entry[1], first[entry[0]]))
             figures["quarantine"] = [
-                {"reason": reason, "rows": count, "first_line": first[reason].line}
-                for reason, count in self.reasons.most_common()
+                {"reason": reason, "rows": count, "first_line": first[reason]} for reason, count in ordered
             ]
         return figures
 
