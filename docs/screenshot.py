@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -18,11 +19,13 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 TARGET = Path(__file__).with_name("lineage.png")
-PAGE = "/asset-groups"
+GROUPS = ("datasets", "motivations", "embeddings", "training", "evaluation")
+PAGE = "/asset-groups?expanded=" + urllib.parse.quote(",".join(f"global@global:{group}" for group in GROUPS))
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -55,6 +58,7 @@ def main() -> None:
         )
         try:
             wait_until_up(port)
+            skip_the_greeting(port)
             subprocess.run(
                 [
                     arguments.chromium,
@@ -88,6 +92,13 @@ def wait_until_up(port: int, within_s: float = 120.0) -> None:
             return
         time.sleep(0.5)
     raise SystemExit(f"the UI was not up within {within_s} s")
+
+
+def skip_the_greeting(port: int) -> None:
+    """Tell the UI that its invitation to the community has been seen; it would cover the graph."""
+    body = json.dumps({"query": "mutation { setNuxSeen }"}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 if __name__ == "__main__":

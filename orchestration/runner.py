@@ -40,7 +40,7 @@ def execute(home: Path, next_launches: Callable[[], Sequence[Launch]]) -> None:
     seen: set[tuple[str, tuple[str, ...]]] = set()
     with (
         only_one(home),
-        _terminating(),
+        _noting_signals() as raise_if_stopped,
         _quiet(log := new_log_file(home, "run")) as stream,
         progress_on(stream) as shown,
         reporting_to(shown),
@@ -52,7 +52,10 @@ def execute(home: Path, next_launches: Callable[[], Sequence[Launch]]) -> None:
                         f"{launch.reasons[0]}, though it has just been made: the log {log} has the details."
                     )
                 seen.add((launch.name, launch.reasons))
-                _run(launch, log)
+                try:
+                    _run(launch, log)
+                finally:
+                    raise_if_stopped()
 
 
 def _run(launch: Launch, log: Path) -> None:
@@ -132,14 +135,34 @@ def _quiet(log: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _terminating() -> Iterator[None]:
-    """SIGTERM ends the work in an orderly way, as Ctrl-C does."""
+def _noting_signals() -> Iterator[Callable[[], None]]:
+    """Yields a function that raises `KeyboardInterrupt` or `Terminated` where SIGINT or SIGTERM came since.
+
+    Dagster puts its own handlers in place while a run is on, and reports the run as failed; the wake-up descriptor sees
+    every signal whatever its handler.
+    """
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, False)
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, stop)
+    def raise_if_any() -> None:
+        try:
+            received = os.read(reading, 64)
+        except BlockingIOError:
+            return
+        if signal.SIGTERM in received:
+            raise Terminated
+        if signal.SIGINT in received:
+            raise KeyboardInterrupt
+
+    before, woken = signal.signal(signal.SIGTERM, stop), signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
-        yield
+        yield raise_if_any
     finally:
+        signal.set_wakeup_fd(woken)
         signal.signal(signal.SIGTERM, before)
+        os.close(reading)
+        os.close(writing)

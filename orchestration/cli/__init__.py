@@ -72,7 +72,8 @@ def status_of(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort) as stop:
-        status = 143 if type(stop).__name__ == "Terminated" else 130
+        terminated = "Terminated" in (type(stop).__name__, type(stop.__cause__).__name__)  # click wraps it in Abort
+        status = 143 if terminated else 130
         return _fail("stopped; what was complete is kept, nothing is half written.", status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
