@@ -15,6 +15,7 @@ import assets
 import models
 import orchestration
 from models.errors import LmmrecError
+from orchestration.threads import wait_politely
 
 # Partitioned checks are announced as a preview; without them the latest evaluation would speak for all datasets.
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
@@ -66,4 +67,5 @@ def build() -> dg.Definitions:
     )
 
 
+wait_politely()
 defs = build()

@@ -36,9 +36,7 @@ def serve(home: Path, host: str, port: int, say: Callable[[str], None]) -> int:
     _check_port(host, port)
     prepare(home)
     log = new_log_file(home, "ui")
-    from orchestration.definitions import defs  # a broken catalogue is told here, in one sentence
-
-    defs.resolve_all_job_defs()
+    _make_ready()
     commands = {
         "web server": ["dagster_webserver", "-h", host, "-p", str(port), *_MODULE],
         "daemon": ["dagster._daemon", "run", *_MODULE],
@@ -57,6 +55,20 @@ def serve(home: Path, host: str, port: int, say: Callable[[str], None]) -> int:
             _stop(children.values())
     say("stopped")
     return 0
+
+
+def _make_ready() -> None:
+    """Say what is wrong with the catalogue before anything starts, and create Dagster's databases, once.
+
+    Two processes that create them at the same moment leave a version table with two heads.
+    """
+    import dagster as dg
+
+    from orchestration.definitions import defs
+
+    defs.resolve_all_job_defs()
+    with dg.DagsterInstance.get() as instance:
+        instance.get_runs_count()
 
 
 def _start(command: Sequence[str], output: int) -> subprocess.Popen[bytes]:

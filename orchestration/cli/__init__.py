@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from models.errors import LmmrecError
+from orchestration.threads import wait_politely
 
 _COMMANDS = {
     "run": "Make what is missing or stale of DATASET, up to recommendations and report.",
@@ -56,6 +57,7 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its status."""
+    wait_politely()
     sys.exit(status_of(arguments))
 
 

@@ -198,8 +198,13 @@ def _wait_until_up(ui: Ui) -> None:
             said = ui.process.stdout.read() if ui.process.stdout else ""
             raise AssertionError(f"`lmmrec ui` ended with {ui.process.returncode}: {said}")
         with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-            found = ui.query("{ workspaceOrError { ... on Workspace { locationEntries { loadStatus } } } }")
-            if [entry["loadStatus"] for entry in found["workspaceOrError"]["locationEntries"]] == ["LOADED"]:
+            found = ui.query(
+                """{ workspaceOrError { ... on Workspace { locationEntries {
+                    locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+            )["workspaceOrError"].get("locationEntries", [])
+            kinds = [entry["locationOrLoadError"]["__typename"] for entry in found if entry["locationOrLoadError"]]
+            assert "PythonError" not in kinds, found
+            if kinds == ["RepositoryLocation"]:
                 return
         time.sleep(0.5)
     raise AssertionError(f"`lmmrec ui` was not up within {UP_WITHIN_S} s")

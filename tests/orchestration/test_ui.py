@@ -122,6 +122,7 @@ def test_history_survives_a_restart_and_nothing_is_left_running(ui: Ui, home: Pa
     assert ui.process.wait(60) == 0
     assert processes_of(home) == []
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", ui.port))
     with serving(home) as again:
         assert {run["runId"] for run in again.runs()} == before
