@@ -34,7 +34,7 @@ PUBLISHED = {
     "ndcg_10": 0.0700,
     "ndcg_20": 0.0869,
 }
-"""The reference code on this split, seed 2023 (specs/performance.md §2)."""
+"""The reference code on this split, seed 2023."""
 
 
 def main() -> None:

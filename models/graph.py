@@ -2,7 +2,7 @@
 
 A node table stacks users on items: row u is user u, row `num_users + i` is item i. The sparsity pattern is built once as
 int32 CSR and never changes; dropping edges only writes zeros into the values, and the transpose is a permutation of the
-same values (specs/performance.md, findings 1). What a model does with the propagated table belongs to `models.bases`.
+same values. What a model does with the propagated table belongs to `models.bases`.
 """
 
 from __future__ import annotations

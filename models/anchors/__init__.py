@@ -1,7 +1,7 @@
 """The anchors by name: references without gradient training that stand in every table.
 
-Adding one is a module and a line in `ANCHORS`. Settings are those whose numbers specs/evaluation_protocol.md §6.1 and
-specs/performance.md §3 print.
+Adding one is a module and a line in `ANCHORS`. Settings are those whose printed numbers on Amazon-book the
+tests reproduce.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a base model is: the hooks of specs/base_models.md §0, through which the fit loop and enhancers reach it.
+"""What a base model is: the hooks of docs/models.md, through which the fit loop and enhancers reach it.
 
 A base knows nothing of enhancers, text, batches over epochs or metrics. After training it is reduced to tensors
 (`final_tensors`), and `score` is a pure function of them: a checkpoint scores without graph, text or training code.

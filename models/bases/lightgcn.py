@@ -1,7 +1,7 @@
 """LightGCN (He et al., SIGIR 2020, arXiv 2002.02126) in the form that RLMRec trains.
 
 x^(k) = D^-1/2 A D^-1/2 x^(k-1) without weights, nonlinearity or self loops; x = sum of the layers; BPR. With K = 0 it is
-matrix factorisation with BPR. Details and their sources: specs/base_models.md §1.
+matrix factorisation with BPR. Details and their sources: docs/models.md.
 """
 
 from __future__ import annotations

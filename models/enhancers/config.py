@@ -20,7 +20,7 @@ class EnhancerConfig(Settings):
 
 
 class LMMRecConfig(EnhancerConfig):
-    """LMMRec (arXiv 2602.05474); open points are decided in specs/lmmrec.md §6."""
+    """LMMRec (arXiv 2602.05474); open points are decided in docs/method.md"""
 
     name: Literal["lmmrec"] = "lmmrec"
     l2: NonNegativeFloat | None = 1e-7

@@ -1,4 +1,4 @@
-"""What an enhancer is: the four places at which it may reach into any base model (specs/base_models.md §0).
+"""What an enhancer is: the four places at which it may reach into any base model (docs/models.md).
 
 It may (a) change the graph, (b) add to the embeddings before or after propagation, (c) add an auxiliary loss, (d) change
 what is scored with. Each hook does nothing by default. Loop, sampler and evaluator are the base's own: a base and its

@@ -2,7 +2,7 @@
 
 Reads in the order of the paper: eq. (3) the text tower, eq. (5)-(6) the prototypes, eq. (7)-(8) the motivation
 coordination loss, eq. (9) the correspondence loss against a momentum teacher, eq. (10) their sum. What the paper leaves
-open is decided in specs/lmmrec.md §6. Text tower and prototypes run on the distinct rows of the batch only.
+open is decided in docs/method.md Text tower and prototypes run on the distinct rows of the batch only.
 """
 
 from __future__ import annotations

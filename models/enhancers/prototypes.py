@@ -1,7 +1,7 @@
 """Motivation prototypes of LMMRec, eq. (5) and (6): graph rows described as mixtures of a few learned vectors.
 
 At the default temperature the assignment stays close to uniform, so that prototypes act as a smooth map and not as
-readable motives (specs/lmmrec.md §6.1): never read a motive off them alone.
+readable motives (docs/method.md): never read a motive off them alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Ranking metrics with the one-user value as the primitive; every mean is the mean of these.
 
 Hits and counts in, numbers out: who is ranked and what is hidden is decided in `evaluate`. Conventions are those of
-specs/evaluation_protocol.md §4; Recall divides by all relevant items, not by min(K, relevant).
+docs/protocol.md; Recall divides by all relevant items, not by min(K, relevant).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which items a user may be shown when the test part is ranked, and what a scorer is.
 
 `rlmrec` hides train items alone, as the code behind the printed tables does; `strict` hides validation items too, as
-production would. Every number says which one it was measured under (specs/evaluation_protocol.md §4).
+production would. Every number says which one it was measured under (docs/protocol.md).
 """
 
 from __future__ import annotations

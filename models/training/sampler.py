@@ -1,7 +1,7 @@
 """Training triples: every positive once an epoch in random order, each with one uniform negative redrawn every epoch.
 
 A negative is rejected against *train* positives only, so validation and test items may be drawn (RLMRec's code;
-specs/evaluation_protocol.md §3). Membership is one bit per (user, item) while that fits, else a search in sorted keys.
+docs/protocol.md). Membership is one bit per (user, item) while that fits, else a search in sorted keys.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Trainer:
         return losses
 
     def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
-        """One optimiser step (specs/lmmrec.md §6.2); the L2 term is the optimiser's weight decay."""
+        """One optimiser step (docs/method.md); the L2 term is the optimiser's weight decay."""
         adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
         table = self.enhancer.change_table(self.base.table)
         propagated = self.base.propagate(adjacency, table, layer_rows=self.enhancer.layer_rows(batch))

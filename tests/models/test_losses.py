@@ -1,4 +1,4 @@
-"""Every loss against its slow twin, its gradient against the numerical one, and the laws of specs/lmmrec.md §6.3."""
+"""Every loss against its slow twin, its gradient against the numerical one, and the laws of docs/method.md"""
 
 from __future__ import annotations
 

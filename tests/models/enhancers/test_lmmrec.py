@@ -1,4 +1,4 @@
-"""LMMRec: its equations against slow twins, and the properties of specs/lmmrec.md §6.3."""
+"""LMMRec: its equations against slow twins, and the properties of docs/method.md"""
 
 from __future__ import annotations
 
