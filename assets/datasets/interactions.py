@@ -7,7 +7,7 @@ of the raw rows.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,14 +141,16 @@ def _make_pairs(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list
             WHERE {bound} GROUP BY ALL
         )"""
     )
+    everyone = _count_pairs(connection, "")
     steps = []
     if filters.min_rating is not None:
-        steps.append(_count_pairs(connection, f"rating >= {filters.min_rating:g}", "coalesce(sum(reviews), 0)"))
+        steps.append(replace(everyone, filter=f"rating >= {filters.min_rating:g}", rows=_num_reviews(connection)))
     if filters.user_fraction < 1:
         _sample_users(connection, filters)
+        everyone = _count_pairs(connection, "")
         name = f"sample of {filters.user_fraction:.0%} of the users"
-        steps.append(_count_pairs(connection, name, "coalesce(sum(reviews), 0)"))
-    return [*steps, _count_pairs(connection, "one per user and item, the newest", "count(*)")]
+        steps.append(replace(everyone, filter=name, rows=_num_reviews(connection)))
+    return [*steps, replace(everyone, filter="one per user and item, the newest")]
 
 
 def _sample_users(connection: duckdb.DuckDBPyConnection, filters: Filters) -> None:
@@ -196,8 +198,15 @@ def _write(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     )
 
 
-def _count_pairs(connection: duckdb.DuckDBPyConnection, name: str, rows: str) -> FilterStep:
-    return _step(connection, name, f"SELECT {rows}, count(DISTINCT user_code), count(DISTINCT item_code) FROM pairs")
+def _count_pairs(connection: duckdb.DuckDBPyConnection, name: str) -> FilterStep:
+    return _step(connection, name, "SELECT count(*), count(DISTINCT user_code), count(DISTINCT item_code) FROM pairs")
+
+
+def _num_reviews(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many reviews the pairs stand for."""
+    row = connection.execute("SELECT coalesce(sum(reviews), 0) FROM pairs").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _step(connection: duckdb.DuckDBPyConnection, name: str, counts: str) -> FilterStep:

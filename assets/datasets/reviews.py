@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,12 +74,13 @@ def write_reviews(
         rows = reader(raw)
         with readable(raw):
             connection.execute(f"CREATE OR REPLACE TEMP TABLE marks AS {_marks(rows.sql, rules)}")
-        progress.advance(note=f"{_scalar(connection, 'SELECT count(*) FROM marks'):,} rows")
-        tally, mended = _account(connection, rows, rules)
+        refused = rows.faults(connection)
+        tally = Tally(read=_scalar(connection, "SELECT count(*) FROM marks") + len(refused), faults=list(refused))
+        progress.advance(note=f"{tally.read:,} rows")
+        apart = _take_apart(connection, rows, rules, tally)
         tally.stop_above(quarantine_limit, raw)
-        set_aside = _set_aside(connection, rows)
         progress.advance()
-        tally.kept = write_parquet(connection, _final(rows, rules, mended, set_aside), folder / REVIEWS)
+        tally.kept = write_parquet(connection, _final(rows, rules, apart), folder / REVIEWS)
         progress.advance()
     tally.duplicates = tally.read - tally.kept - len(tally.faults)
     tally.texts_cut = _scalar(connection, "SELECT count(*) FILTER (long AND reason IS NULL) FROM marks")
@@ -148,33 +150,51 @@ def _reason(rules: ReviewRules) -> str:
     return f"CASE WHEN {good} THEN NULL {listed} END"
 
 
-def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules) -> tuple[Tally, Path | None]:
-    """The books, with every faulty row found again; and a file of those that could be mended."""
-    refused = rows.faults(connection)
-    tally = Tally(read=_scalar(connection, "SELECT count(*) FROM marks") + len(refused), faults=list(refused))
+@dataclass(frozen=True)
+class _Apart:
+    """SQL of the rows that do not simply stream through; None where there are none."""
+
+    mended: str | None
+    doubtful: str | None
+    """Rows that may be duplicates: `_DOUBTFUL` holds for them."""
+
+
+def _take_apart(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: ReviewRules, tally: Tally) -> _Apart:
+    """Go back to the lines of faulty and doubtful rows: book the faults, mend what can be mended, keep the doubtful."""
     # rows of `marks` are in file order, so that the n-th is the n-th record
     found = connection.execute("SELECT rowid + 1, reason FROM marks WHERE reason IS NOT NULL").fetchall()
     reasons: dict[int, str] = dict(found)
+    doubtful = _doubtful_records(connection)
+    refused_lines = [fault.line for fault in tally.faults]
     mended: list[tuple[Located, str]] = []
-    refused_lines = [fault.line for fault in refused]
-    for row in rows.locate(reasons) if reasons else ():
-        reason = reasons[row.record]
-        whole = mend(row.json) if reason == _SUSPECT and row.json is not None else None
-        if whole is not None:
-            mended.append((row, whole))
-            continue
-        line = line_of(row.record, refused_lines, header=row.line > row.record) if refused else row.line
-        tally.faults.append(Fault(line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
-    return tally, _take_mended(connection, rows, rules, mended, tally) if mended else None
+    workspace = rows.raw.workspace
+    with (workspace / "doubtful.json").open("w", encoding="utf-8") as output:
+        for row in rows.locate([*reasons, *(doubtful if rows.rereadable else ())]):
+            reason = reasons.get(row.record)
+            whole = mend(row.json) if reason == _SUSPECT and row.json is not None else None
+            if reason is None:
+                output.write(f"{row.json}\n")
+            elif whole is not None:
+                mended.append((row, whole))
+            else:
+                line = line_of(row.record, refused_lines, header=row.line > row.record) if refused_lines else row.line
+                tally.faults.append(Fault(line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
+    if mended and _book_mended(connection, rows, rules, mended, tally):
+        doubtful = _doubtful_records(connection)
+        with (workspace / "doubtful.json").open("w", encoding="utf-8") as output:
+            output.writelines(f"{row.json}\n" for row in rows.locate(doubtful))
+    source = rows.select(workspace / "doubtful.json") if rows.rereadable else rows.sql
+    return _Apart(rows.select(workspace / "mended.json") if mended else None, source if doubtful else None)
 
 
-def _take_mended(
+def _book_mended(
     connection: duckdb.DuckDBPyConnection,
     rows: RawRows,
     rules: ReviewRules,
     mended: list[tuple[Located, str]],
     tally: Tally,
-) -> Path:
+) -> bool:
+    """Judge the mended rows like all others; returns whether one of them repeats another row."""
     path = rows.raw.workspace / "mended.json"
     path.write_text("".join(f"{whole}\n" for _, whole in mended), encoding="utf-8")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE mended AS {_marks(rows.select(path), rules)}")
@@ -187,45 +207,45 @@ def _take_mended(
             named = f"none of the format's fields (has {excerpt(keys)})" if reason == _SUSPECT else reason
             tally.faults.append(Fault(row.line, named, row.excerpt))
     connection.execute("INSERT INTO marks SELECT * FROM mended WHERE reason IS NULL")
-    return path
+    repeats = (
+        "SELECT count(*) FROM marks WHERE reason IS NULL AND mark IN (SELECT mark FROM mended WHERE reason IS NULL)"
+    )
+    return bool(_scalar(connection, repeats) > tally.mended)
 
 
-def _set_aside(connection: duckdb.DuckDBPyConnection, rows: RawRows) -> str | None:
-    """SQL of the rows that may be duplicates, few and by themselves; None where no mark stands twice.
+def _doubtful_records(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The records whose mark may stand more than once; none where no mark does.
 
     They are told from the rest by one bit of a bitmap over the marks, which a stream can test in passing and in order, as
-    no join does. Rows that fall on the same bit by chance are set aside too, and come out of the grouping unharmed.
+    no join does. Rows that fall on the same bit by chance are among them, and come out of the grouping unharmed.
     """
     repeated = "SELECT mark FROM marks WHERE reason IS NULL GROUP BY mark HAVING count(*) > 1"
-    count = _scalar(connection, f"SELECT count(*) FROM ({repeated})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE repeated AS {repeated}")
+    count = _scalar(connection, "SELECT count(*) FROM repeated")
     if not count:
-        return None
+        return []
     bits = 1 << min(30, max(16, (64 * count).bit_length()))
     connection.execute(f"SET VARIABLE num_bits = {bits}")
     connection.execute(
-        f"SET VARIABLE doubtful = (SELECT bitstring_agg(CAST(mark % {bits} AS INTEGER), 0, {bits - 1}) FROM ({repeated}))"
+        f"SET VARIABLE doubtful = (SELECT bitstring_agg(CAST(mark % {bits} AS INTEGER), 0, {bits - 1}) FROM repeated)"
     )
     found = fetch_arrays(connection, f"SELECT rowid + 1 AS record FROM marks WHERE reason IS NULL AND {_DOUBTFUL}")
-    path = rows.raw.workspace / "set_aside.json"
-    with path.open("w", encoding="utf-8") as output:
-        for row in rows.locate(found["record"].tolist()):
-            if row.json is None:
-                return rows.sql
-            output.write(f"{row.json}\n")
-    return rows.select(path)
+    records: list[int] = found["record"].tolist()
+    return records
 
 
-def _final(rows: RawRows, rules: ReviewRules, mended: Path | None, set_aside: str | None) -> str:
-    """SQL of the whole table: rows in file order, mended ones, then one for each group of those set aside."""
+def _final(rows: RawRows, rules: ReviewRules, apart: _Apart) -> str:
+    """SQL of the whole table: rows in file order, mended ones, then one for each group of the doubtful."""
 
     def good(select: str) -> str:
         return f"SELECT *, {_MARK} AS mark FROM ({cleaned(select, rules)}) WHERE reason IS NULL"
 
-    whole = [good(rows.sql), *([good(rows.select(mended))] if mended is not None else [])]
-    if set_aside is None:
+    whole = [good(rows.sql), *([good(apart.mended)] if apart.mended is not None else [])]
+    if apart.doubtful is None:
         return " UNION ALL ".join(f"SELECT {_COLUMNS} FROM ({arm})" for arm in whole)
     once = [f"SELECT {_COLUMNS} FROM ({arm}) WHERE NOT ({_DOUBTFUL})" for arm in whole]
-    doubtful = " UNION ALL ".join(f"SELECT * FROM ({arm}) WHERE {_DOUBTFUL}" for arm in (good(set_aside), *whole[1:]))
+    arms = (good(apart.doubtful), *whole[1:])
+    doubtful = " UNION ALL ".join(f"SELECT * FROM ({arm}) WHERE {_DOUBTFUL}" for arm in arms)
     collapsed = (
         f"SELECT user_id, item_id, max(rating) AS rating, text, timestamp FROM ({doubtful}) "
         "GROUP BY user_id, item_id, text, timestamp ORDER BY user_id, item_id, timestamp, text"

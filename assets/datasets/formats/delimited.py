@@ -83,7 +83,7 @@ def delimited(raw: RawFile, names: Sequence[str], fields: Mapping[str, str], dia
 
     def locate(records: Collection[int]) -> Iterator[Located]:
         for record in sorted(records):
-            yield Located(record, record + int(dialect.header), "")
+            yield Located(record, record + int(dialect.header))
 
     return RawRows(raw, raw.path, select, locate, faults)
 

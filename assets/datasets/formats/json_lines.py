@@ -9,11 +9,12 @@ from __future__ import annotations
 import bisect
 import gzip
 import json
+import mmap
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from assets.datasets.formats.rows import Located, RawFile, RawRows, excerpt
+from assets.datasets.formats.rows import Located, RawFile, RawRows
 from assets.tables import identifier, literal
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def json_lines(raw: RawFile, columns: Mapping[str, str], fields: Mapping[str, st
             f"ignore_errors = true, compression = '{compression}', maximum_object_size = {MAX_LINE_BYTES})"
         )
 
-    return RawRows(raw, raw.path, select, lambda records: find_lines(raw.path, records))
+    return RawRows(raw, raw.path, select, lambda records: find_lines(raw.path, records), rereadable=True)
 
 
 def find_lines(file: Path, records: Collection[int]) -> Iterator[Located]:
@@ -64,48 +65,68 @@ def find_lines(file: Path, records: Collection[int]) -> Iterator[Located]:
     """
     wanted = sorted(records)
     record, line, at = 0, 0, 0
+    for block in _blocks(file):
+        if at == len(wanted):
+            return
+        starts, ends, numbers, num_lines = _content_lines(block)
+        upto = bisect.bisect_right(wanted, record + len(starts), lo=at)
+        for number in wanted[at:upto]:
+            position = number - record - 1
+            raw = bytes(block[starts[position] : ends[position]])
+            text = raw.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
+            yield Located(number, line + int(numbers[position]), text)
+        record, line, at = record + len(starts), line + num_lines, upto
+
+
+def _blocks(file: Path) -> Iterator[memoryview]:
+    """The content in pieces that end with a line; a plain file is mapped, not copied."""
+    if is_gzipped(file):
+        yield from _unpacked_blocks(file)
+    elif file.stat().st_size:
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            content.madvise(mmap.MADV_SEQUENTIAL)
+            start = 0
+            while start < len(content):
+                end = content.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
+                if not end:
+                    end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
+                if start + _BLOCK_BYTES >= len(content):
+                    end = len(content)
+                with memoryview(content) as whole, whole[start:end] as block:
+                    yield block
+                start = end
+
+
+def _unpacked_blocks(file: Path) -> Iterator[memoryview]:
+    rest = b""
     with open_binary(file) as stream:
-        for block in _blocks(stream):
-            if at == len(wanted):
-                return
-            starts, ends, numbers, num_lines = _content_lines(block)
-            upto = bisect.bisect_right(wanted, record + len(starts), lo=at)
-            for number in wanted[at:upto]:
-                position = number - record - 1
-                raw = block[starts[position] : ends[position]]
-                text = raw.decode("utf-8", errors="replace").strip().removeprefix("\ufeff")
-                yield Located(number, line + int(numbers[position]), excerpt(text), text)
-            record, line, at = record + len(starts), line + num_lines, upto
+        while block := stream.read(_BLOCK_BYTES):
+            end = block.rfind(b"\n") + 1
+            if not end:
+                rest += block
+                continue
+            yield memoryview(rest + block[:end])
+            rest = block[end:]
+    if rest:
+        yield memoryview(rest)
 
 
-def _content_lines(block: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
+def _content_lines(block: memoryview) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
     """Of the lines that are not blank: start, end, and number within the block from 1; and how many lines there are."""
     import numpy as np
 
     characters = np.frombuffer(block, dtype=np.uint8)
     ends = np.flatnonzero(characters == ord("\n"))
-    if not block.endswith(b"\n"):
+    if block[-1] != ord("\n"):
         ends = np.append(ends, len(block))
     starts = np.append(0, ends[:-1] + 1)
     # only a line that is empty or ends in white space can be blank
     doubtful = np.flatnonzero((ends == starts) | np.isin(characters[np.maximum(ends - 1, 0)], _WHITE_SPACE))
-    blank = [k for k in doubtful if not block[starts[k] : ends[k]].strip()]
-    numbers = np.delete(np.arange(1, len(ends) + 1), blank)
-    return np.delete(starts, blank), np.delete(ends, blank), numbers, len(ends)
-
-
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The stream in pieces that end with a line."""
-    rest = b""
-    while block := stream.read(_BLOCK_BYTES):
-        end = block.rfind(b"\n") + 1
-        if not end:
-            rest += block
-            continue
-        yield rest + block[:end]
-        rest = block[end:]
-    if rest:
-        yield rest
+    blank = [k for k in doubtful if not bytes(block[starts[k] : ends[k]]).strip()]
+    numbers = np.arange(1, len(ends) + 1)
+    if not blank:
+        return starts, ends, numbers, len(ends)
+    return np.delete(starts, blank), np.delete(ends, blank), np.delete(numbers, blank), len(ends)
 
 
 def mend(text: str) -> str | None:

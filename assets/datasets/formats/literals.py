@@ -40,11 +40,9 @@ def python_literals(
 
     def locate(records: Collection[int]) -> Iterator[Located]:
         for found in find_lines(rewritten, records):
-            row = json.loads(found.json or "{}")
-            line = row.pop(LINE)
-            yield Located(found.record, line, excerpt(json.dumps(row, ensure_ascii=False)), found.json)
+            yield Located(found.record, json.loads(found.json or "{}")[LINE], found.json)
 
-    return RawRows(raw, rewritten, rows.select, locate, lambda connection: faults)
+    return RawRows(raw, rewritten, rows.select, locate, lambda connection: faults, rereadable=True)
 
 
 def parse_line(text: str) -> dict[str, Any] | None:

@@ -38,9 +38,12 @@ class Located:
 
     record: int
     line: int
-    excerpt: str
     json: str | None = None
     """The whole row as it stands, where rows are JSON lines: it may be mended, or read again by itself."""
+
+    @property
+    def excerpt(self) -> str:
+        return excerpt(self.json or "")
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class RawRows:
     select: Callable[[Path], str]
     locate: Callable[[Collection[int]], Iterator[Located]]
     faults: Callable[[duckdb.DuckDBPyConnection], list[Fault]] = lambda connection: []
+    rereadable: bool = False
+    """Whether `locate` gives whole rows, which `select` reads again from a file of their own."""
 
     @property
     def sql(self) -> str:

@@ -121,6 +121,6 @@ def _parquet(raw: RawFile, wanted: Mapping[str, bool]) -> RawRows:
         chosen.append(f"CAST({column} AS {kind}) AS {ours}")
 
     def locate(records: Collection[int]) -> Iterator[Located]:
-        return (Located(record, record, "") for record in sorted(records))
+        return (Located(record, record) for record in sorted(records))
 
     return RawRows(raw, raw.path, lambda path: f"SELECT {', '.join(chosen)} FROM read_parquet({literal(path)})", locate)

@@ -73,6 +73,14 @@ def test_duplicates_are_collapsed_and_counted_apart_from_faults(tmp_path: Path) 
     assert (tally.read, tally.kept, tally.duplicates, quarantine) == (5, 3, 2, [])
 
 
+def test_a_mended_row_that_repeats_another_is_a_duplicate(tmp_path: Path) -> None:
+    lone = lines([amazon(reviewText="#")]).replace("#", "\\ud800")
+    content = lines([amazon("u2"), amazon(reviewText="?")]) + lone + lone
+    rows, tally, _ = read_reviews("amazon-2018", write(tmp_path / "r.json", content), tmp_path / "out")
+    assert [(row["user_id"], row["text"]) for row in rows] == [("u2", "fine"), ("u1", "?")]
+    assert (tally.read, tally.mended, tally.duplicates) == (4, 2, 2)
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_duplicates_are_collapsed_in_every_container(tmp_path: Path, name: str) -> None:
     row = {"user_id": "a", "item_id": "b", "text": "c"}
