@@ -78,15 +78,15 @@ class LogLines:
         self._write(describe(step))
 
     def finished(self, step: Step) -> None:
-        self._write(describe(step))
+        self._write(describe(step, ended=True))
 
 
-def describe(step: Step) -> str:
-    """One line: how far, how fast, how long still, and the note."""
+def describe(step: Step, ended: bool = False) -> str:
+    """One line: how far, how fast, how long still (unless it ended, perhaps early), and the note."""
     far = f"{step.done:,.0f}" + (f" of {step.total:,.0f}" if step.total is not None else "")
     left = step.seconds_left
     parts = [f"{step.name}: {far} {step.unit}", f"{step.rate:,.1f}/s"]
-    if left is not None and step.total is not None and step.done < step.total:
+    if left is not None and step.total is not None and step.done < step.total and not ended:
         parts.append(f"{left:,.0f} s left")
     if step.note:
         parts.append(step.note)

@@ -99,15 +99,17 @@ class Bars:
 
     def finished(self, step: Step) -> None:
         task = self._tasks.pop(id(step))
-        self._progress.update(task, completed=step.done, total=step.done or 1, status=_status(step), refresh=True)
+        self._progress.update(
+            task, completed=step.done, total=step.done or 1, status=_status(step, ended=True), refresh=True
+        )
         self._progress.stop_task(task)
 
 
-def _status(step: Step) -> str:
+def _status(step: Step, ended: bool = False) -> str:
     amount = f"{step.done:,.0f}" + (f"/{step.total:,.0f}" if step.total is not None else "")
     parts = [f"{amount} {step.unit}".strip(), f"{step.rate:,.1f}/s"]
     left = step.seconds_left
-    if left is not None and step.total is not None and step.done < step.total:
+    if left is not None and step.total is not None and step.done < step.total and not ended:
         parts.append(f"{left:,.0f} s left")
     if step.note:
         parts.append(safe(step.note, 60))
