@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.datasets.formats.delimited import line_of
 from assets.datasets.formats.json_lines import mend
 from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, readable
 from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
@@ -86,15 +85,13 @@ def _account(connection: duckdb.DuckDBPyConnection, rows: RawRows) -> Tally:
     reasons = dict(connection.execute("SELECT record, reason FROM raw_items WHERE reason IS NOT NULL").fetchall())
     if not reasons:
         return tally
-    refused_lines = [fault.line for fault in refused]
     mended: list[tuple[Located, str]] = []
     for row in rows.locate(reasons):
         whole = mend(row.json) if reasons[row.record] == MALFORMED and row.json is not None else None
         if whole is not None:
             mended.append((row, whole))
             continue
-        line = line_of(row.record, refused_lines, header=row.line > row.record) if refused else row.line
-        tally.faults.append(Fault(line, reasons[row.record], row.excerpt))
+        tally.faults.append(Fault(row.line, reasons[row.record], row.excerpt))
     if mended:
         path = rows.raw.workspace / "mended.json"
         path.write_text("".join(f"{whole}\n" for _, whole in mended), encoding="utf-8")

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.datasets.formats.delimited import line_of
 from assets.datasets.formats.json_lines import mend
 from assets.datasets.formats.rows import MALFORMED, Fault, Located, RawFile, RawRows, ReviewRules, excerpt, readable
 from assets.datasets.quarantine import QUARANTINE, Tally, check_compression, write_quarantine
@@ -165,7 +164,6 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: Rev
     found = connection.execute("SELECT rowid + 1, reason FROM marks WHERE reason IS NOT NULL").fetchall()
     reasons: dict[int, str] = dict(found)
     doubtful = _doubtful_records(connection)
-    refused_lines = [fault.line for fault in tally.faults]
     mended: list[tuple[Located, str]] = []
     workspace = rows.raw.workspace
     with (workspace / "doubtful.json").open("w", encoding="utf-8") as output:
@@ -177,8 +175,7 @@ def _take_apart(connection: duckdb.DuckDBPyConnection, rows: RawRows, rules: Rev
             elif whole is not None:
                 mended.append((row, whole))
             else:
-                line = line_of(row.record, refused_lines, header=row.line > row.record) if refused_lines else row.line
-                tally.faults.append(Fault(line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
+                tally.faults.append(Fault(row.line, MALFORMED if reason == _SUSPECT else reason, row.excerpt))
     if mended and _book_mended(connection, rows, rules, mended, tally):
         doubtful = _doubtful_records(connection)
         with (workspace / "doubtful.json").open("w", encoding="utf-8") as output:

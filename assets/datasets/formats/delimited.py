@@ -61,6 +61,7 @@ def delimited(raw: RawFile, names: Sequence[str], fields: Mapping[str, str], dia
         fields: our name -> SQL expression over those columns (all text).
     """
     rejects = f"rejects_{uuid.uuid4().hex}"
+    refused_lines: list[int] = []
     listed = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     chosen = ", ".join(f"{expression} AS {identifier(name)}" for name, expression in fields.items())
 
@@ -79,18 +80,19 @@ def delimited(raw: RawFile, names: Sequence[str], fields: Mapping[str, str], dia
             f"SELECT line, min(csv_line) FROM {rejects} WHERE scan_id = (SELECT min(scan_id) FROM {rejects}) "
             "GROUP BY line ORDER BY line"
         ).fetchall()
+        refused_lines[:] = [line for line, _ in found]
         return [Fault(line, MALFORMED, excerpt((text or "").strip())) for line, text in found]
 
     def locate(records: Collection[int]) -> Iterator[Located]:
         for record in sorted(records):
-            yield Located(record, record + int(dialect.header))
+            yield Located(record, _line_of(record, refused_lines, dialect.header))
 
     return RawRows(raw, raw.path, select, locate, faults)
 
 
-def line_of(record: int, faulty_lines: Sequence[int], header: bool) -> int:
+def _line_of(record: int, refused_lines: Sequence[int], header: bool) -> int:
     """The line of the n-th accepted record, given the sorted lines of those that were not."""
     line = record + int(header)
-    while (shifted := record + int(header) + bisect.bisect_right(faulty_lines, line)) != line:
+    while (shifted := record + int(header) + bisect.bisect_right(refused_lines, line)) != line:
         line = shifted
     return line
