@@ -73,7 +73,7 @@ def _train(
     """Runs the epochs, leaves the best weights in `trainer`; the history and the best epoch."""
     history: list[dict[str, float]] = []
     best, best_epoch, best_weights, without_gain = -1.0, training.max_epochs - 1, trainer.weights(), 0
-    with track(what, total=training.max_epochs, unit="epochs") as step:
+    with track(what, total=epochs_without_gain(training, best_epoch=0), unit="epochs") as step:
         for epoch in range(training.max_epochs):
             losses = trainer.run_epoch(epoch)
             if not training.evaluate_every or epoch % training.evaluate_every:
@@ -85,12 +85,24 @@ def _train(
             without_gain += 1
             if value > best:
                 best, best_epoch, best_weights, without_gain = value, epoch, trainer.weights(), 0
+                step.total = epochs_without_gain(training, best_epoch)
             step.advance(note=f"{training.monitor} {value:.4f} on validation, best {best:.4f} at epoch {best_epoch}")
             if without_gain >= training.patience:
                 break
     if training.evaluate_every:
         trainer.restore(best_weights)
     return history, best_epoch
+
+
+def epochs_without_gain(training: TrainingConfig, best_epoch: int) -> int:
+    """Epochs there will have been when training ends, if none is better than `best_epoch`: the end that can be foreseen.
+
+    >>> epochs_without_gain(TrainingConfig(evaluate_every=3, patience=5), best_epoch=12)
+    28
+    """
+    if not training.evaluate_every:
+        return training.max_epochs
+    return min(training.max_epochs, best_epoch + training.evaluate_every * training.patience + 1)
 
 
 def validation_metrics(trainer: Trainer, data: TrainingData) -> dict[str, float]:
