@@ -7,8 +7,8 @@ is the launchpad's side of it; which cells exist is the lake's.
 import dagster as dg
 from pydantic import Field
 
+from assets.graph import recipes
 from assets.lake import Address
-from assets.recipes import recipes
 from models.errors import LmmrecError
 
 

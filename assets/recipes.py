@@ -1,13 +1,13 @@
-"""What every asset is made of: its inputs, its config, its code version. The graph is stated here and nowhere else.
+"""What a recipe is: what one asset is made of (inputs, config, code version), and the question "is it still up to date?".
 
-Each stage contributes the recipes of its assets (`assets/<stage>/recipe.py`); Dagster's dependencies, the lake's records
-and the question "what is stale?" all derive from them. How an asset is made belongs to its stage.
+Each stage states the recipes of its assets in `assets/<stage>/recipe.py`; `assets/graph.py` puts them together. How an
+asset is made belongs to its stage.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -89,18 +89,6 @@ class Recipe:
 def same_dataset(*assets: str) -> Callable[[Lake, Address], list[Address]]:
     """Inputs: the partitions of `assets` for the same dataset."""
     return lambda lake, address: [Address(asset, address.dataset) for asset in assets]
-
-
-def recipes() -> dict[str, Recipe]:
-    """All recipes by asset name, upstream before downstream."""
-    from assets.datasets.recipe import RECIPES as DATASETS
-    from assets.embeddings.recipe import RECIPES as EMBEDDINGS
-    from assets.evaluation.recipe import RECIPES as EVALUATION
-    from assets.motivations.recipe import RECIPES as MOTIVATIONS
-    from assets.training.recipe import RECIPES as TRAINING
-
-    found: Iterable[Recipe] = (*DATASETS, *MOTIVATIONS, *EMBEDDINGS, *TRAINING, *EVALUATION)
-    return {recipe.asset: recipe for recipe in found}
 
 
 def plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from typing import Any, TypedDict
 import dagster as dg
 
 from assets.datasets.catalog import DatasetEntry, find_dataset
+from assets.graph import recipes
 from assets.lake import Address, Draft, Lake, Record
-from assets.recipes import Recipe, Situation, input_digests, recipes, stale_reason
+from assets.recipes import Recipe, Situation, input_digests, stale_reason
 from assets.settings import ChatKind, DeviceKind, EncoderKind, Settings, home_directory
 from models.errors import LmmrecError
 from models.progress import LogLines, has_reporter, reporting_to

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.recipes import recipes
+from assets.graph import recipes
 
 MAX_CONCURRENT_STEPS = 2
 """Steps of one run at once; each is a process of its own and may hold a model."""

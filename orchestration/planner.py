@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assets.datasets.catalog import find_dataset
+from assets.graph import recipes
 from assets.lake import Lake
-from assets.recipes import STAGES, Request, recipes
+from assets.recipes import STAGES, Request
 from assets.settings import load_settings
 from models.errors import LmmrecError
 from orchestration.plan import Plan, check_request, make_plan, methods_need_text

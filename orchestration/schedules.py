@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.datasets.catalog import DatasetEntry, load_catalogue
+from assets.graph import recipes
 from assets.partitions import DATASETS
-from assets.recipes import recipes
 from assets.resources import Installation, clear_failures
 from assets.settings import home_directory
 from orchestration.retraining import RETRAIN_TAG, launches, stale_now

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.graph import recipes
 from assets.partitions import grid_key
-from assets.recipes import recipes
 from assets.resources import Installation
 from orchestration.jobs import JOBS
 from orchestration.retraining import RETRAIN_TAG, ROOT_TAG, Launch, next_launches, stale_now

@@ -17,7 +17,7 @@ from assets.resources import (
     materialize_cells,
     table_schema,
 )
-from assets.training.recipe import METHODS, Method, checkpoint_of
+from assets.training.methods import METHODS, Method, checkpoint_of
 
 MEANS_SCHEMA = table_schema(
     dataset=("VARCHAR", "name in the catalogue"),

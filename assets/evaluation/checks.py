@@ -4,11 +4,11 @@ import dagster as dg
 
 from assets.checking import check_cells, check_result
 from assets.evaluation.recipe import METRIC_ASSETS, metrics_of
+from assets.graph import recipes
 from assets.lake import Address
 from assets.partitions import DATASETS, GRID, keys_of
-from assets.recipes import recipes
 from assets.resources import Installation
-from assets.training.recipe import METHODS, Method
+from assets.training.methods import METHODS, Method
 
 
 def metrics_check(method: Method) -> dg.AssetChecksDefinition:

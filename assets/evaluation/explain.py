@@ -24,7 +24,7 @@ from assets.evaluation.recipe import serving_cell
 from assets.evaluation.recommendations import read_owned
 from assets.lake import Address, Lake
 from assets.tables import connect, read_column, read_matrix
-from assets.training.recipe import METHODS
+from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:

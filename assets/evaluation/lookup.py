@@ -18,7 +18,7 @@ from assets.evaluation.recipe import serving_cell
 from assets.lake import Address, Lake
 from assets.partitions import BASE_MODELS
 from assets.tables import connect
-from assets.training.recipe import METHODS
+from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
 _SHOWN = 5

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from assets.lake import Address, Lake
 from assets.recipes import Recipe, Situation
-from assets.training.recipe import METHODS, Method, checkpoint_of
+from assets.training.methods import METHODS, Method, checkpoint_of
 
 KS = (5, 10, 20)
 """Cut-offs of every metric."""

@@ -21,7 +21,7 @@ from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER
 from assets.lake import Address, Lake
 from assets.tables import connect, read_column, write_frame
-from assets.training.recipe import METHODS
+from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.evaluation.recipe import METRIC_ASSETS
+from assets.graph import recipes
 from assets.lake import Address, Lake
-from assets.recipes import recipes
 from assets.tables import literal, plain_failures, write_frame
-from assets.training.recipe import checkpoint_of
+from assets.training.methods import checkpoint_of
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:

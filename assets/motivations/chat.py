@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from assets.settings import Settings
-from models.language.chat import ChatConfig, ChatModel, chat_model
+from models.language.chat import ChatConfig, ChatModel
+from models.language.chat_models import chat_model
 
 STORE = "llm.sqlite"
 

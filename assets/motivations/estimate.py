@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets.datasets.catalog import find_dataset
+from assets.graph import recipes
 from assets.lake import Address, Lake
 from assets.motivations.chat import configured_chat_model
 from assets.motivations.config import PROMPTS as CONFIG
@@ -20,7 +21,7 @@ from assets.motivations.fallback import catalogue
 from assets.motivations.sources import require_text
 from assets.motivations.tables import MOTIVATION_TYPES, MOTIVATIONS, MotivationRow, read_requests, write_rows
 from assets.motivations.write_prompts import iterate_requests
-from assets.recipes import Situation, recipes, stale_reason
+from assets.recipes import Situation, stale_reason
 from assets.settings import Settings
 from models.language.chat import ChatRequest, Entity
 from models.language.motivation import MAX_WORDS

@@ -8,7 +8,7 @@ from assets.cells import CellConfig, chosen_cells
 from assets.lake import Address, Draft
 from assets.partitions import GRID, keys_of
 from assets.resources import Inputs, Installation, asset_arguments, clear_failures, materialize_cells
-from assets.training.recipe import METHODS, Method, checkpoint_of
+from assets.training.methods import METHODS, Method, checkpoint_of
 
 DESCRIPTIONS = {
     "base": "The base model alone, trained on the interaction graph: weights, config, history and id maps.",

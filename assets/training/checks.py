@@ -7,7 +7,7 @@ from assets.expectations import Finding
 from assets.lake import Address
 from assets.partitions import GRID, keys_of
 from assets.resources import Installation
-from assets.training.recipe import METHODS, Method, checkpoint_of
+from assets.training.methods import METHODS, Method, checkpoint_of
 
 
 def checkpoint_check(method: Method) -> dg.AssetChecksDefinition:

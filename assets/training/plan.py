@@ -11,7 +11,7 @@ from typing import Any
 
 from assets.lake import Address
 from assets.training.data import CONTROLS
-from assets.training.recipe import METHODS
+from assets.training.methods import METHODS
 from models.bases import BaseConfig, base_spec
 from models.enhancers import EnhancerConfig, enhancer_spec
 from models.errors import LmmrecError

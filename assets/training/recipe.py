@@ -1,43 +1,18 @@
 """What a checkpoint is made of: the split, the text vectors where its method reads them, and the plan of the cell.
 
-One recipe per method. Adding an enhancer is one line in `METHODS`. How a cell is trained is `cells.py`; the device is no
-part of the config: numbers differ between CPU and GPU in the last digits, which is recorded but makes nothing stale.
+One recipe per method of `methods.py`. How a cell is trained is `cells.py`; the device is no part of the config: numbers
+differ between CPU and GPU in the last digits, which is recorded but makes nothing stale.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from assets.lake import Address, Lake
 from assets.recipes import Recipe, Situation
-
-
-@dataclass(frozen=True)
-class Method:
-    """One way to train: the base model alone, or with one enhancer."""
-
-    name: str
-    variants: tuple[str, ...]
-    """What a run makes unless told otherwise."""
-    needs_text: bool
-    code_version: str
-
-
-METHODS = {
-    method.name: method
-    for method in (
-        Method("base", ("full",), needs_text=False, code_version="1"),
-        Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),
-    )
-}
-"""Methods by name; a test holds the enhanced ones against the registry in `models.enhancers`."""
-
-
-def checkpoint_of(method: str) -> str:
-    """Name of the asset that holds a method's checkpoints (asset names know no dash)."""
-    return f"{method.replace('-', '_')}_checkpoint"
+from assets.training.methods import METHODS, Method, checkpoint_of
+from assets.training.plan import plan_cell
 
 
 def _inputs(method: Method) -> Callable[[Lake, Address], Sequence[Address]]:
@@ -47,8 +22,6 @@ def _inputs(method: Method) -> Callable[[Lake, Address], Sequence[Address]]:
 
 def _config(method: Method) -> Callable[[Address, Situation], Mapping[str, Any]]:
     def config(address: Address, situation: Situation) -> Mapping[str, Any]:
-        from assets.training.plan import plan_cell
-
         assert situation.entry is not None
         return plan_cell(address, method.name, situation.entry.preset).as_config()
 

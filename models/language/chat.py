@@ -118,14 +118,3 @@ class ChatConfig:
     """Stop before the ledger of this home holds more than this; None means no bound."""
     store: Path = Path("llm.sqlite")
     """Answers and attempts."""
-
-
-def chat_model(config: ChatConfig) -> ChatModel:
-    """The chat model of `config`; nothing is called and no key is read yet."""
-    if config.kind == "extractive":
-        from models.language.extractive import ExtractiveModel
-
-        return ExtractiveModel()
-    from models.language.openai_chat import OpenAIChatModel
-
-    return OpenAIChatModel(config)

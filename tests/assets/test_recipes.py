@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from assets.datasets.catalog import find_dataset
+from assets.graph import recipes
 from assets.lake import Address, Lake
-from assets.recipes import STAGES, Recipe, Request, Situation, input_digests, recipes, same_dataset, stale_reason
+from assets.recipes import STAGES, Recipe, Request, Situation, input_digests, same_dataset, stale_reason
 from assets.settings import Settings
 from models.errors import LmmrecError
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.graph import recipes
 from assets.partitions import BASE_MODELS, DATASETS, GRID
-from assets.recipes import STAGES, recipes
+from assets.recipes import STAGES
 from assets.resources import Installation
 from assets.settings import Settings
 from models.errors import LmmrecError

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from assets.datasets.catalog import load_catalogue
+from assets.graph import recipes
 from assets.lake import Address, Lake
-from assets.recipes import recipes
 from orchestration.retraining import RETRAIN_TAG, ROOT_TAG
 from orchestration.schedules import schedule_name
 from tests.orchestration import shop

@@ -17,7 +17,7 @@ from assets.evaluation.report.svg import Line
 from assets.evaluation.report.tables import NOTHING, Cell, Table, display_name, seconds, word
 from assets.lake import Address, Lake
 from assets.tables import connect
-from assets.training.recipe import METHODS, checkpoint_of
+from assets.training.methods import METHODS, checkpoint_of
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def training_curves(lake: Lake, dataset: str, base_model: str) -> list[Line]:
 
 def cost_table(connection: duckdb.DuckDBPyConnection, dataset: str) -> Table | None:
     """How often and how long each asset of a dataset was made, in the order of the pipeline."""
-    from assets.recipes import recipes
+    from assets.graph import recipes
 
     found = connection.execute(
         "SELECT asset, count(*), sum(duration_s), max(duration_s), max(created_at) FROM runs "

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from assets.datasets.catalog import USER_CATALOGUE, find_dataset
+from assets.graph import recipes
 from assets.lake import Address, Lake
-from assets.recipes import Situation, recipes, stale_reason
+from assets.recipes import Situation, stale_reason
 from assets.settings import Settings
 from tests.assets.datasets.raw import lines, write
 from tests.assets.datasets.stage import REPOSITORY, run_stage

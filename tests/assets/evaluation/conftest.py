@@ -14,8 +14,8 @@ from assets.evaluation.recommendations import write_recommendations
 from assets.lake import Address, Lake
 from assets.settings import Settings
 from assets.training.cells import train_cell
+from assets.training.methods import checkpoint_of
 from assets.training.plan import plan_cell
-from assets.training.recipe import checkpoint_of
 from tests.assets.synthetic import DATASET, write_lake
 
 CELLS = (("base", "full"), ("lmmrec", "full"), ("lmmrec", "shuffled-text"))

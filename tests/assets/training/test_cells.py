@@ -14,8 +14,9 @@ from assets.settings import Settings
 from assets.training.cells import refuse_without_text, resolve_device, train_cell
 from assets.training.curve import loss_terms, training_curve
 from assets.training.data import CONTROLS, load_data
+from assets.training.methods import METHODS, checkpoint_of
 from assets.training.plan import CellPlan, plan_cell
-from assets.training.recipe import METHODS, RECIPES, checkpoint_of
+from assets.training.recipe import RECIPES
 from models.enhancers import ENHANCERS
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, ITEMS, USERS, write_lake

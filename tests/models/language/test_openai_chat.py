@@ -13,7 +13,8 @@ import pytest
 from assets.motivations.config import PromptConfig
 from assets.motivations.prompts import render
 from models.errors import LmmrecError
-from models.language.chat import Answered, ChatConfig, ChatRequest, Outcome, Source, Unanswered, chat_model
+from models.language.chat import Answered, ChatConfig, ChatRequest, Outcome, Source, Unanswered
+from models.language.chat_models import chat_model
 from tests.llm_server import INPUT_TOKENS, OUTPUT_TOKENS, Endpoint, answer_to
 
 pytestmark = pytest.mark.unit

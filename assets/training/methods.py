@@ -1,0 +1,31 @@
+"""The methods that can be trained, by name: a base model alone, or with one enhancer. Adding an enhancer is one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to train: the base model alone, or with one enhancer."""
+
+    name: str
+    variants: tuple[str, ...]
+    """What a run makes unless told otherwise."""
+    needs_text: bool
+    code_version: str
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("base", ("full",), needs_text=False, code_version="1"),
+        Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),
+    )
+}
+"""Methods by name; a test holds the enhanced ones against the registry in `models.enhancers`."""
+
+
+def checkpoint_of(method: str) -> str:
+    """Name of the asset that holds a method's checkpoints (asset names know no dash)."""
+    return f"{method.replace('-', '_')}_checkpoint"
