@@ -132,15 +132,27 @@ def _make_pairs(connection: duckdb.DuckDBPyConnection, filters: Filters) -> list
     """Table `pairs`: the newest review of each user and item that passes the rating filter, of the sampled users."""
     bound = "true" if filters.min_rating is None else f"(rating IS NULL OR rating >= {filters.min_rating})"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE pairs AS
-        SELECT user_code, item_code, reviews, nullif(newest.t, {_NEVER}) AS timestamp, nullif(newest.r, {_NONE}) AS rating
-        FROM (
-            SELECT users.code AS user_code, items.code AS item_code, count(*) AS reviews,
-                max({{'t': coalesce(timestamp, {_NEVER}), 'r': coalesce(rating, {_NONE})}}) AS newest
-            FROM reviews JOIN user_codes users ON reviews.user_id = users.id JOIN item_codes items ON item_id = items.id
-            WHERE {bound} GROUP BY ALL
-        )"""
+        f"""CREATE OR REPLACE TEMP TABLE coded AS
+        SELECT users.code AS user_code, items.code AS item_code, rating, timestamp
+        FROM reviews JOIN user_codes users ON user_id = users.id JOIN item_codes items ON item_id = items.id
+        WHERE {bound}"""
     )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE pairs AS
+        SELECT user_code, item_code, count(*) AS reviews, max(timestamp) AS timestamp, max(rating) AS rating
+        FROM coded GROUP BY ALL"""
+    )
+    # most pairs have one review, and a plain maximum is cheap; only for the others is the rating of the newest looked up
+    connection.execute(
+        f"""UPDATE pairs SET rating = newest.rating FROM (
+            SELECT user_code, item_code, nullif(max({{'t': coalesce(timestamp, {_NEVER}), 'r': coalesce(rating, {_NONE})}}).r,
+                {_NONE}) AS rating
+            FROM coded SEMI JOIN (SELECT * FROM pairs WHERE reviews > 1) AS several USING (user_code, item_code)
+            GROUP BY ALL
+        ) AS newest
+        WHERE pairs.user_code = newest.user_code AND pairs.item_code = newest.item_code"""
+    )
+    connection.execute("DROP TABLE coded")
     everyone = _count_pairs(connection, "")
     steps = []
     if filters.min_rating is not None:

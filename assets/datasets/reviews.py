@@ -32,7 +32,8 @@ _SUSPECT = "suspect"
 """Every field is NULL: no JSON for DuckDB, or none of our fields."""
 
 _MACROS = f"""
-CREATE OR REPLACE TEMP MACRO clean(value) AS nfc_normalize(replace(value, chr(0), ''));
+CREATE OR REPLACE TEMP MACRO clean(value) AS
+    nfc_normalize(CASE WHEN contains(value, chr(0)) THEN replace(value, chr(0), '') ELSE value END);
 CREATE OR REPLACE TEMP MACRO text_of(value) AS CASE json_type(value)
     WHEN 'ARRAY' THEN nullif(array_to_string(json_extract_string(value, '$[*]'), ' '), '')
     ELSE json_extract_string(value, '$') END;

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import gzip
 import json
-import mmap
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -79,36 +78,23 @@ def find_lines(file: Path, records: Collection[int]) -> Iterator[Located]:
 
 
 def _blocks(file: Path) -> Iterator[memoryview]:
-    """The content in pieces that end with a line; a plain file is mapped, not copied."""
-    if is_gzipped(file):
-        yield from _unpacked_blocks(file)
-    elif file.stat().st_size:
-        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            content.madvise(mmap.MADV_SEQUENTIAL)
-            start = 0
-            while start < len(content):
-                end = content.rfind(b"\n", start, start + _BLOCK_BYTES) + 1
-                if not end:
-                    end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
-                if start + _BLOCK_BYTES >= len(content):
-                    end = len(content)
-                with memoryview(content) as whole, whole[start:end] as block:
-                    yield block
-                start = end
-
-
-def _unpacked_blocks(file: Path) -> Iterator[memoryview]:
-    rest = b""
+    """The content in pieces that end with a line; a piece is valid until the next one is asked for."""
+    buffer = bytearray(2 * _BLOCK_BYTES)
+    filled = 0
     with open_binary(file) as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            end = block.rfind(b"\n") + 1
-            if not end:
-                rest += block
-                continue
-            yield memoryview(rest + block[:end])
-            rest = block[end:]
-    if rest:
-        yield memoryview(rest)
+        while True:
+            if len(buffer) - filled < _BLOCK_BYTES:
+                buffer.extend(bytes(len(buffer)))
+            with memoryview(buffer) as whole:
+                read = stream.readinto(whole[filled : filled + _BLOCK_BYTES])  # type: ignore[attr-defined]
+                end = buffer.rfind(b"\n", filled, filled + read) + 1 if read else filled
+                filled += read
+                if end:
+                    yield whole[:end]
+            if not read:
+                return
+            buffer[: filled - end] = buffer[end:filled]
+            filled -= end
 
 
 def _content_lines(block: memoryview) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int]:
