@@ -13,6 +13,7 @@ from assets.graph import recipes
 from assets.partitions import DATASETS
 from assets.resources import Installation, clear_failures
 from assets.settings import home_directory
+from models.errors import LmmrecError
 from orchestration.retraining import RETRAIN_TAG, launches, stale_now
 
 WEEKLY = "0 3 * * 1"
@@ -46,20 +47,29 @@ def retrain() -> None:
 
 
 def schedule_of(dataset: str, entry: DatasetEntry) -> dg.ScheduleDefinition:
-    """The retraining schedule of one dataset."""
+    """The retraining schedule of one dataset.
+
+    Raises:
+        LmmrecError: the entry's `schedule` is no cron line.
+    """
 
     def tick(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         yield dg.RunRequest(partition_key=dataset, tags={RETRAIN_TAG: dataset})
 
-    return dg.ScheduleDefinition(
-        name=schedule_name(dataset),
-        job=retrain,
-        cron_schedule=entry.schedule or WEEKLY,
-        execution_timezone="UTC",
-        execution_fn=tick,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=f"Re-makes what is stale of `{dataset}`: dataset stage, training, leaderboard and report.",
-    )
+    try:
+        return dg.ScheduleDefinition(
+            name=schedule_name(dataset),
+            job=retrain,
+            cron_schedule=entry.schedule or WEEKLY,
+            execution_timezone="UTC",
+            execution_fn=tick,
+            default_status=dg.DefaultScheduleStatus.STOPPED,
+            description=f"Re-makes what is stale of `{dataset}`: dataset stage, training, leaderboard and report.",
+        )
+    except dg.DagsterInvalidDefinitionError:
+        raise LmmrecError(
+            f"dataset '{dataset}': schedule '{entry.schedule}' is no cron line: write five fields, such as '{WEEKLY}'."
+        ) from None
 
 
 def schedule_name(dataset: str) -> str:

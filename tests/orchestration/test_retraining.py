@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from assets.datasets.catalog import DatasetEntry, load_catalogue
+from models.errors import LmmrecError
 from orchestration.definitions import defs
 from orchestration.retraining import RETRAIN_TAG, ROOT_TAG, Launch
 from orchestration.schedules import SCHEDULES, WEEKLY, retrain, schedule_name, schedule_of
@@ -31,6 +32,12 @@ def test_every_dataset_has_a_stopped_schedule() -> None:
 
 def test_the_catalogue_entry_names_the_time() -> None:
     assert schedule_of("shop", DatasetEntry(format="demo", schedule="30 4 * * *")).cron_schedule == "30 4 * * *"
+
+
+@pytest.mark.parametrize("line", ["weekly", "99 * * * *", "* * *"])
+def test_a_schedule_that_is_no_cron_line_is_named_with_its_dataset(line: str) -> None:
+    with pytest.raises(LmmrecError, match="dataset 'shop': schedule .* is no cron line"):
+        schedule_of("shop", DatasetEntry(format="demo", schedule=line))
 
 
 def test_names_of_schedules_stay_apart() -> None:
