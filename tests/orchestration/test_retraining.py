@@ -36,7 +36,7 @@ def test_the_catalogue_entry_names_the_time() -> None:
 
 @pytest.mark.parametrize("line", ["weekly", "99 * * * *", "* * *"])
 def test_a_schedule_that_is_no_cron_line_is_named_with_its_dataset(line: str) -> None:
-    with pytest.raises(LmmrecError, match="dataset 'shop': schedule .* is no cron line"):
+    with pytest.raises(LmmrecError, match=r"dataset 'shop': schedule .* is no cron line"):
         schedule_of("shop", DatasetEntry(format="demo", schedule=line))
 
 
