@@ -33,3 +33,8 @@ def shared_data() -> Path:
     if not (folder / "SHA256SUMS").exists():
         pytest.skip(f"the public data sets are not at {folder}; set LMMREC_DATA to their folder")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start services come first: while they wait, the other worker computes."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
