@@ -12,10 +12,10 @@ demo: $(VENV)/installed
 	@echo "The command is $(BIN)/lmmrec; everything it wrote is in .lmmrec. Your own data: README.md."
 
 test: $(VENV)/installed-for-tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/installed-for-tests
-	$(BIN)/pytest -n 2 --dist loadfile -m unit
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m unit
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
