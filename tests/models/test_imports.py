@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 PIPELINE = {"dagster", "duckdb", "pandas", "great_expectations", "openai", "sentence_transformers", "sklearn", "assets"}
 

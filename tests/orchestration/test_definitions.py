@@ -19,7 +19,7 @@ from assets.settings import Settings
 from models.errors import LmmrecError
 from orchestration.definitions import check_one_installation, defs
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 SNAPSHOT = Path(__file__).with_name("graph.json")
 HEAVY = ("torch", "torch_geometric", "great_expectations", "openai", "sentence_transformers")

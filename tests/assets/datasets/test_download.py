@@ -15,7 +15,7 @@ from assets.datasets.download import fetch, target_of, verify
 from assets.datasets.sources import place
 from models.errors import LmmrecError
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

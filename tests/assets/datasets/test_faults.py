@@ -12,7 +12,7 @@ from assets.datasets.reviews import MAX_TEXT_CHARACTERS
 from models.errors import LmmrecError
 from tests.assets.datasets.raw import amazon, lines, read_items, read_reviews, write
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 GOOD = lines([amazon()])
 

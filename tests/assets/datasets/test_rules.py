@@ -10,7 +10,7 @@ from assets.datasets import rules
 from assets.expectations import Finding
 from assets.tables import write_frame
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 REVIEW_TYPES = {
     "user_id": "VARCHAR",

@@ -15,7 +15,7 @@ from models.attribution import attribute
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, write_lake
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

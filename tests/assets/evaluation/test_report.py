@@ -22,7 +22,7 @@ from assets.lake import Lake
 from models.errors import LmmrecError
 from tests.assets.evaluation.planted import BASE, REAL, SHUFFLED, plant
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 HOSTILE = "<script>alert(1)</script> & \"'><img src=x onerror=alert(1)>"
 VOID = {"meta", "link", "img", "br", "hr", "input"}

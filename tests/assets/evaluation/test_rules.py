@@ -17,7 +17,7 @@ from assets.tables import read_frame, write_frame
 from assets.training.rules import checkpoint_findings, popularity_finding
 from tests.assets.synthetic import DATASET
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 CELL = {"dataset": DATASET, "base_model": "lightgcn", "variant": "full", "seed": 2023}
 METRICS, CHECKPOINT = Address("base_metrics", **CELL), Address("base_checkpoint", **CELL)  # type: ignore[arg-type]
 LISTS = Address("recommendations", DATASET, "lightgcn", "base")

@@ -21,7 +21,7 @@ from models.language.extractive import ExtractiveModel
 from tests.assets.motivations.shop import Folders, part_of, usual_text, write_shop
 from tests.assets.motivations.stage import LIMITS, run_gate, run_prompts
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

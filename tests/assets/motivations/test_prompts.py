@@ -20,7 +20,7 @@ from models.language.chat import Source
 from tests.assets.motivations.shop import ITEMS, USERS, part_of, usual_text, write_shop
 from tests.assets.motivations.stage import run_gate, run_prompts
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 CANARY = "zebraquokka"
 HOSTILE = {

@@ -21,7 +21,7 @@ from models.enhancers import ENHANCERS
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, ITEMS, USERS, write_lake
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from models.language.encoders import EncoderConfig, load_encoder
 from models.language.encoders.minilm import WEIGHTS_SHA256, model_folder
 from tests.llm_server import DIMENSION, Endpoint, vector_of
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 TEXTS = [f"{word} tea for {place}" * (1 + n % 5) for n, (word, place) in enumerate(
     (w, p) for w in ("green", "black", "mint") for p in ("camping", "a quiet office", "children", "winter nights")

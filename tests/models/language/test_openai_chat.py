@@ -17,7 +17,7 @@ from models.language.chat import Answered, ChatConfig, ChatRequest, Outcome, Sou
 from models.language.chat_models import chat_model
 from tests.llm_server import INPUT_TOKENS, OUTPUT_TOKENS, Endpoint, answer_to
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 KEY = "sk-test-THIS-IS-SECRET-0123456789"
 COST = (INPUT_TOKENS * 0.15 + OUTPUT_TOKENS * 0.60) / 1e6
