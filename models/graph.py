@@ -44,7 +44,7 @@ class BipartiteGraph:
     """
 
     def __init__(self, train: sp.csr_matrix, device: torch.device | str = "cpu") -> None:
-        edges = binary_csr(train)
+        self.edges = edges = binary_csr(train)
         self.num_users, self.num_items = edges.shape
         self.num_nodes = self.num_users + self.num_items
         self.num_edges = int(edges.nnz)

@@ -1,14 +1,15 @@
 """What a base model is: the hooks of docs/models.md, through which the fit loop and enhancers reach it.
 
-A base knows nothing of enhancers, text, batches over epochs or metrics. After training it is reduced to tensors
-(`final_tensors`), and `score` is a pure function of them: a checkpoint scores without graph, text or training code.
+A base knows nothing of enhancers, text, epochs or metrics. After training it is reduced to tensors (`final_tensors`), and
+`score` is a pure function of them: a checkpoint scores without graph, text or training code.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +28,48 @@ class Batch(NamedTuple):
     negatives: Tensor
 
 
+class BatchRows(NamedTuple):
+    """The distinct nodes of one batch; layers, texts and contrasts are computed for these alone."""
+
+    users: Tensor
+    """(n_u,) int64 node rows, ascending."""
+    items: Tensor
+    """(n_i,) int64 node rows of positives and negatives together, ascending."""
+
+    def nodes(self) -> Tensor:
+        """(n_u + n_i,) int64: users, then items; the order of `Propagated.layers`."""
+        return torch.cat([self.users, self.items])
+
+    def positions(self, batch: Batch) -> Batch:
+        """The batch as positions in `nodes()`."""
+        of_items = [len(self.users) + torch.searchsorted(self.items, rows) for rows in batch[1:]]
+        return Batch(torch.searchsorted(self.users, batch.users), *of_items)
+
+
+def distinct_rows(batch: Batch) -> BatchRows:
+    """The distinct users and the distinct items of a batch."""
+    return BatchRows(torch.unique(batch.users), torch.unique(torch.cat([batch.positives, batch.negatives])))
+
+
+@dataclass
+class TrainingStep:
+    """What a base's loss and an enhancer see of one training step."""
+
+    base: BaseModel
+    graph: BipartiteGraph
+    batch: Batch
+    rows: BatchRows | None
+    """None where neither base nor enhancer reads layers."""
+    propagated: Propagated
+    """Its layers are those of `rows`."""
+    epochs_done: float
+    """Position in training: 1.5 is the middle of the second epoch."""
+    noise: np.random.Generator
+    """The stream for random perturbations; nothing else draws from it."""
+    views: Any = None
+    """Where an enhancer keeps what several of its hooks need of this batch."""
+
+
 class Term(NamedTuple):
     """One summand of the loss: `weight` times the scalar `value`; the history shows the value."""
 
@@ -37,6 +80,9 @@ class Term(NamedTuple):
 class BaseModel(nn.Module, ABC):
     """A graph model with one learnable ID embedding per node."""
 
+    reads_layers: ClassVar[bool] = False
+    """True where `loss` reads the layers of the batch's rows."""
+
     def __init__(self, config: BaseConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
         super().__init__()
         self.num_users, self.num_items = num_users, num_items
@@ -46,6 +92,9 @@ class BaseModel(nn.Module, ABC):
         )
         """E, (users + items, d): x^(0)."""
 
+    def prepare(self, graph: BipartiteGraph) -> None:
+        """Called once before the first step with the graph that is trained and scored with, on its device."""
+
     def step_adjacency(self, graph: BipartiteGraph, rng: np.random.Generator) -> Adjacency:
         """The adjacency of one training step; the whole graph unless the model drops edges."""
         return graph.full
@@ -54,8 +103,8 @@ class BaseModel(nn.Module, ABC):
     def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
         """From ID rows (nodes, d) to what the model scores with, (nodes, d), and the layers of the nodes `layer_rows`."""
 
-    def loss(self, final: Tensor, batch: Batch) -> dict[str, Term]:
-        """The base's own loss terms on a batch whose indices are rows of `final`."""
+    def loss(self, step: TrainingStep, final: Tensor, batch: Batch) -> dict[str, Term]:
+        """The base's own loss terms; the indices of `batch` are rows of `final`, which an enhancer may have changed."""
         return {"bpr": Term(1.0, bpr(final, batch.users, batch.positives, batch.negatives))}
 
     def param_groups(self, l2: float) -> list[dict[str, Any]]:

@@ -7,32 +7,17 @@ enhanced version differ in the enhancer alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 from torch import Tensor, nn
 
-from models.bases.contract import BaseModel, Batch, Term
-from models.graph import BipartiteGraph, Propagated
-
-
-@dataclass
-class TrainingStep:
-    """What an enhancer sees of one training step."""
-
-    base: BaseModel
-    graph: BipartiteGraph
-    batch: Batch
-    propagated: Propagated
-    epochs_done: float
-    """Position in training: 1.5 is the middle of the second epoch."""
-    views: Any = None
-    """Where an enhancer keeps what several of its hooks need of this batch."""
+from models.bases.contract import BaseModel, Batch, Term, TrainingStep
+from models.graph import BipartiteGraph
 
 
 class Enhancer(nn.Module):
     """Base class; its parameters are trained together with the base's."""
 
+    reads_layers: bool = False
+    """True where a hook of the training step reads `TrainingStep.rows` and the layers of these rows."""
     scores_with_layers: bool = False
     """True where `change_scored` reads the layers of all nodes."""
     l2: float | None = None
@@ -45,10 +30,6 @@ class Enhancer(nn.Module):
     def change_table(self, table: Tensor) -> Tensor:
         """(b) The ID rows (nodes, d) that enter propagation."""
         return table
-
-    def layer_rows(self, batch: Batch) -> Tensor | None:
-        """The nodes (rows,) whose x^(0) … x^(K) this enhancer reads in `TrainingStep.propagated`."""
-        return None
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """(b) The rows that the base's loss sees and the batch as rows of them: all nodes, or those of the batch."""

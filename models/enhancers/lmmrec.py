@@ -12,9 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.bases.contract import BaseModel, Batch, Term
+from models.bases.contract import BaseModel, Batch, BatchRows, Term, TrainingStep
 from models.enhancers.config import LMMRecConfig
-from models.enhancers.contract import Enhancer, TrainingStep
+from models.enhancers.contract import Enhancer
 from models.enhancers.prototypes import Prototypes, interaction_motivation
 from models.enhancers.teacher import MomentumTeacher
 from models.enhancers.text_tower import TextTower
@@ -25,20 +25,13 @@ SCORING_ROWS = 4096
 
 
 class BatchViews(NamedTuple):
-    """Both views of the distinct entities of one batch, users first."""
+    """Both views of the distinct entities of one batch, in the order of `rows.nodes()`."""
 
-    users: Tensor
-    """(n_u,) int64 node rows, ascending."""
-    items: Tensor
-    """(n_i,) int64 node rows of positives and negatives together, ascending."""
+    rows: BatchRows
     interaction: Tensor
     """p, (n_u + n_i, d), eq. (6)."""
     text: Tensor
     """h, (n_u + n_i, d), eq. (3)."""
-
-    def positions(self, rows: Tensor) -> Tensor:
-        """Item node rows (n,) -> their positions in `interaction` and `text`."""
-        return len(self.users) + torch.searchsorted(self.items, rows)
 
 
 class LMMRec(Enhancer):
@@ -56,7 +49,7 @@ class LMMRec(Enhancer):
         self.prototypes = Prototypes(config.num_prototypes, dim, rng)
         self.beta_p = nn.Parameter(torch.zeros(())) if config.score_fusion != "none" else None
         self.beta_h = nn.Parameter(torch.zeros(())) if config.score_fusion == "p+h" else None
-        self.reads_batch = config.weight > 0.0 or config.score_fusion != "none"
+        self.reads_layers = config.weight > 0.0 or config.score_fusion != "none"
         self.scores_with_layers = config.score_fusion != "none"
         self.teacher: MomentumTeacher | None = None
         if config.weight > 0.0 and config.icm_weight > 0.0:
@@ -77,11 +70,12 @@ class LMMRec(Enhancer):
 
     def coordination(self, views: BatchViews, batch: Batch) -> Tensor:
         """L'_MCS = L_user + L_active + L_passive, eq. (8): active are the positives, passive the negatives."""
-        num_users = len(views.users)
+        num_users = len(views.rows.users)
+        of_items = views.rows.positions(batch)
         roles: tuple[slice | Tensor, ...] = (
             slice(0, num_users),
-            views.positions(torch.unique(batch.positives)),
-            views.positions(torch.unique(batch.negatives)),
+            torch.unique(of_items.positives),
+            torch.unique(of_items.negatives),
         )
         losses = [
             motivation_contrast(
@@ -93,8 +87,7 @@ class LMMRec(Enhancer):
 
     def _correspondence(self, views: BatchViews, step: TrainingStep, teacher: MomentumTeacher) -> Tensor:
         """L_ICM over the roles users and items, eq. (9); the teacher sees the whole graph."""
-        num_users = len(views.users)
-        rows = torch.cat([views.users, views.items])
+        num_users, rows = len(views.rows.users), views.rows.nodes()
         with torch.no_grad():
             layers = step.base.propagate(step.graph.full, teacher.table, layer_rows=rows).layers
             interaction = self._interaction(layers, num_users, teacher.prototypes)  # p'
@@ -111,16 +104,14 @@ class LMMRec(Enhancer):
         ]
         return losses[0] + losses[1]
 
-    def layer_rows(self, batch: Batch) -> Tensor | None:
-        return torch.cat(distinct_rows(batch)) if self.reads_batch else None
-
     def _views(self, step: TrainingStep) -> BatchViews:
         """Eq. (3), (5), (6) on the distinct rows of the batch; computed once a step."""
         if step.views is None:
-            users, items = distinct_rows(step.batch)
-            interaction = self._interaction(step.propagated.layers, len(users), self.prototypes)
-            text = self.tower(self.texts.index_select(0, torch.cat([users, items])))
-            step.views = BatchViews(users, items, interaction, text)
+            if step.rows is None:
+                raise ValueError("LMMRec reads the rows of the batch, and the step was made without them")
+            interaction = self._interaction(step.propagated.layers, len(step.rows.users), self.prototypes)
+            text = self.tower(self.texts.index_select(0, step.rows.nodes()))
+            step.views = BatchViews(step.rows, interaction, text)
         views: BatchViews = step.views
         return views
 
@@ -140,13 +131,8 @@ class LMMRec(Enhancer):
         if self.beta_p is None:
             return step.propagated.final, step.batch
         views = self._views(step)
-        final = step.propagated.final.index_select(0, torch.cat([views.users, views.items]))
-        batch = Batch(
-            torch.searchsorted(views.users, step.batch.users),
-            views.positions(step.batch.positives),
-            views.positions(step.batch.negatives),
-        )
-        return self._fused(final, views.interaction, views.text), batch
+        final = step.propagated.final.index_select(0, views.rows.nodes())
+        return self._fused(final, views.interaction, views.text), views.rows.positions(step.batch)
 
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """The same fusion for all nodes."""
@@ -159,11 +145,6 @@ class LMMRec(Enhancer):
     def _fused(self, final: Tensor, interaction: Tensor, text: Tensor) -> Tensor:
         fused = final if self.beta_p is None else final + self.beta_p * interaction
         return fused if self.beta_h is None else fused + self.beta_h * text
-
-
-def distinct_rows(batch: Batch) -> tuple[Tensor, Tensor]:
-    """The distinct user rows and the distinct item rows, positives and negatives together; each ascending."""
-    return torch.unique(batch.users), torch.unique(torch.cat([batch.positives, batch.negatives]))
 
 
 def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from models.bases import BaseConfig, base_spec
-from models.bases.contract import Batch, Term
+from models.bases.contract import Batch, Term, TrainingStep, distinct_rows
 from models.enhancers import EnhancerConfig, enhancer_spec
-from models.enhancers.contract import Enhancer, TrainingStep
+from models.enhancers.contract import Enhancer
 from models.errors import LmmrecError
 from models.graph import BipartiteGraph
 from models.losses import squared_norm
@@ -36,6 +36,7 @@ class Trainer:
         self.device = usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
+        self.noise_rng = numpy_stream(run.seed, "noise")
         self.base = base_spec(base.name).model()(base, data.num_users, data.num_items, torch_stream(run.seed, "base"))
         self.enhancer = Enhancer()
         if enhancer is not None:
@@ -45,6 +46,7 @@ class Trainer:
         self.base.to(self.device)
         self.enhancer.to(self.device)
         self.graph = self.enhancer.change_graph(BipartiteGraph(data.train, self.device))
+        self.base.prepare(self.graph)
         self.l2 = self.base.l2 if self.enhancer.l2 is None else self.enhancer.l2
         extra = [parameter for parameter in self.enhancer.parameters() if parameter.requires_grad]
         groups = self.base.param_groups(self.l2)
@@ -71,10 +73,10 @@ class Trainer:
         """One optimiser step (docs/method.md); the L2 term is the optimiser's weight decay."""
         adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
         table = self.enhancer.change_table(self.base.table)
-        propagated = self.base.propagate(adjacency, table, layer_rows=self.enhancer.layer_rows(batch))
-        step = TrainingStep(self.base, self.graph, batch, propagated, epochs_done)
-        final, rows = self.enhancer.change_final(step)
-        terms = self.base.loss(final, rows) | self.enhancer.auxiliary_loss(step)
+        rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
+        propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
+        step = TrainingStep(self.base, self.graph, batch, rows, propagated, epochs_done, self.noise_rng)
+        terms = self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from models.bases import LightGCNConfig
-from models.bases.contract import BaseModel, Batch, Term
-from models.enhancers.contract import Enhancer, TrainingStep
+from models.bases.contract import BaseModel, Batch, Term, TrainingStep
+from models.enhancers.contract import Enhancer
 from models.graph import BipartiteGraph
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData

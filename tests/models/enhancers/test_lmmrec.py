@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.bases import LightGCNConfig
-from models.bases.contract import Batch
+from models.bases.contract import Batch, TrainingStep, distinct_rows
 from models.enhancers import ENHANCERS, LMMRecConfig, enhancer_spec
-from models.enhancers.contract import TrainingStep
 from models.enhancers.lmmrec import LMMRec, icm_weight_at
 from models.enhancers.prototypes import assignment, interaction_motivation
 from models.enhancers.teacher import momentum_at
@@ -52,9 +51,9 @@ def lmmrec(model: Trainer) -> LMMRec:
 
 
 def step_of(model: Trainer, batch: Batch) -> TrainingStep:
-    rows = model.enhancer.layer_rows(batch)
-    propagated = model.base.propagate(model.graph.full, model.base.table, rows)
-    return TrainingStep(model.base, model.graph, batch, propagated, epochs_done=9.0)
+    rows = distinct_rows(batch)
+    propagated = model.base.propagate(model.graph.full, model.base.table, rows.nodes())
+    return TrainingStep(model.base, model.graph, batch, rows, propagated, 9.0, model.noise_rng)
 
 
 def some_batch(model: Trainer) -> Batch:
@@ -265,9 +264,9 @@ def test_every_trained_part_gets_a_gradient() -> None:
 def test_fusion_starts_at_the_bases_own_loss_and_scores(fusion: str) -> None:
     model, bare = trainer(CONFIG.model_copy(update={"score_fusion": fusion})), trainer(None)
     batch = some_batch(model)
-    final, rows = model.enhancer.change_final(step_of(model, batch))
-    loss = model.base.loss(final, rows)["bpr"].value
-    expected = bare.base.loss(step_of(bare, batch).propagated.final, batch)["bpr"].value
+    step, bare_step = step_of(model, batch), step_of(bare, batch)
+    loss = model.base.loss(step, *model.enhancer.change_final(step))["bpr"].value
+    expected = bare.base.loss(bare_step, bare_step.propagated.final, batch)["bpr"].value
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(model.final_tensors()["users"], bare.final_tensors()["users"])
 
