@@ -1,57 +1,134 @@
-"""The anchors' numbers: training-free references that stand in every table, measured as every model is.
+"""The anchors' numbers: references without gradient training that stand in every table, measured as every model is.
 
-What an anchor computes belongs to `models.anchors`. Anchors see train alone: validation neither trains nor tunes them.
+What an anchor computes, and how its settings are chosen on validation, belongs to `models.anchors`. Anchors are fitted on
+train alone.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assets.evaluation.metrics import Label, Tables, evaluate_scorer, figures, tables_of
 from assets.evaluation.recipe import ANCHORS
-from assets.tables import read_matrix
+from assets.tables import read_matrix, write_frame
+from models.errors import LmmrecError
 from models.progress import track
 
+if TYPE_CHECKING:
+    from models.anchors.choice import Choice
+    from models.anchors.contract import Settings
+
 METHOD, VARIANT, SEED = "anchor", "full", 2023
-"""How the rows of anchors are named; nothing in them is random, and the seed only fills its column."""
+"""How the rows of anchors are named; what little is random in them has a seed of its own, and this one only fills its
+column."""
+TRIALS = "trials.parquet"
+"""One row for each setting that was tried, beside the tables of `metrics`."""
+_TRIAL_TYPES = {
+    "base_model": "VARCHAR",
+    "settings": "VARCHAR",
+    "validation_recall_20": "DOUBLE",
+    "chosen": "BOOLEAN",
+}
 
 
 def evaluate_anchors(split: Path, dataset: str, target: Path, names: tuple[str, ...] = ANCHORS) -> dict[str, Any]:
-    """Fit and evaluate each anchor, write the tables (per_user and hits led by `base_model`) and return figures.
+    """Choose settings, fit and evaluate each anchor, write the tables (per_user and hits led by `base_model`) and the
+    trials, and return figures. An anchor that is too large for this data is left out and named in the figures.
 
     Args:
         split: folder of the asset `split`.
         dataset: its name, for the rows.
         target: folder to write to.
         names: anchors to measure.
+
+    Raises:
+        LmmrecError: none of the anchors could be fitted.
     """
     import pandas as pd
 
-    from models.anchors import ANCHORS as REGISTRY
+    from models.anchors.contract import TooLargeError
 
-    train, found, seconds = read_matrix(split, "train"), [], {}
+    found: list[_Measured] = []
+    left_out: list[dict[str, str]] = []
     with track("anchors", total=len(names), unit="anchors") as step:
         for name in names:
-            started = time.monotonic()
-            fitted = REGISTRY[name]().fit(train)
-            seconds[name] = round(time.monotonic() - started, 3)
-            label = Label(dataset, name, METHOD, VARIANT, SEED, None)
-            found.append((name, tables_of(evaluate_scorer(fitted, split), label)))
+            try:
+                found.append(_measure(name, split, dataset))
+            except TooLargeError as error:
+                left_out.append({"anchor": name, "reason": str(error)})
             step.advance(note=name)
+    if not found:
+        raise LmmrecError(f"no anchor could be fitted on {dataset}: {left_out[0]['reason']}")
     joined = Tables(
-        per_user=pd.concat([_named(name, tables.per_user) for name, tables in found], ignore_index=True),
-        hits=pd.concat([_named(name, tables.hits) for name, tables in found], ignore_index=True),
-        means=pd.concat([tables.means for _, tables in found], ignore_index=True),
+        per_user=pd.concat([_named(one.name, one.tables.per_user) for one in found], ignore_index=True),
+        hits=pd.concat([_named(one.name, one.tables.hits) for one in found], ignore_index=True),
+        means=pd.concat([one.tables.means for one in found], ignore_index=True),
     )
     joined.write(target)
-    shown = figures(joined.means)
+    trials = [row for one in found for row in _trial_rows(one)]
+    write_frame(pd.DataFrame(trials), target / TRIALS, _TRIAL_TYPES)
+    numbers = figures(joined.means)
     return {
-        "users_evaluated": shown["users_evaluated"],
-        "means_md": shown["means_md"],
-        "fit_seconds": [{"anchor": name, "seconds": spent} for name, spent in seconds.items()],
+        "users_evaluated": numbers["users_evaluated"],
+        "means_md": numbers["means_md"],
+        "settings": [
+            {
+                "anchor": one.name,
+                "settings": _plain(one.choice.settings),
+                "trials": len(one.choice.trials),
+                "choice_seconds": round(one.choice_s, 3),
+                "fit_seconds": round(one.fit_s, 3),
+            }
+            for one in found
+        ],
+        "trials": trials,
+        **({"left_out": left_out} if left_out else {}),
     }
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One anchor with its settings chosen, fitted and evaluated on test; seconds are of the wall clock."""
+
+    name: str
+    choice: Choice
+    tables: Tables
+    choice_s: float
+    fit_s: float
+
+
+def _measure(name: str, split: Path, dataset: str) -> _Measured:
+    from models.anchors import ANCHORS as REGISTRY
+    from models.anchors.choice import choose_settings
+
+    train, validation = (read_matrix(split, part) for part in ("train", "validation"))
+    started = time.monotonic()
+    choice = choose_settings(REGISTRY[name], train, validation)
+    chosen = time.monotonic()
+    fitted = REGISTRY[name].with_settings(choice.settings).fit(train)
+    fit_s = time.monotonic() - chosen
+    tables = tables_of(evaluate_scorer(fitted, split), Label(dataset, name, METHOD, VARIANT, SEED, None))
+    return _Measured(name, choice, tables, chosen - started, fit_s)
+
+
+def _trial_rows(one: _Measured) -> list[dict[str, Any]]:
+    return [
+        {
+            "base_model": one.name,
+            "settings": _plain(trial.settings),
+            "validation_recall_20": trial.recall_20,
+            "chosen": trial.settings == one.choice.settings,
+        }
+        for trial in one.choice.trials
+    ]
+
+
+def _plain(settings: Settings) -> str:
+    return json.dumps(dict(settings), sort_keys=True)
 
 
 def _named(name: str, frame: Any) -> Any:

@@ -112,8 +112,8 @@ def metrics_work(method: Method) -> Callable[[Address, Draft, Inputs], None]:
     partitions_def=DATASETS,
     pool="training",
     kinds={"scipy", "parquet"},
-    description="The same metrics for the training-free anchors: popularity, item-kNN, EASE, GF-CF. They stand in every "
-    "table, so that a gain is measured against something strong.",
+    description="The same metrics for the anchors: popularity, item-kNN, user-kNN, EASE, GF-CF, ALS. They read no text, have "
+    "their settings chosen on validation, and stand in every table, so that a gain is measured against something strong.",
     metadata=MEANS_SCHEMA,
 )
 def anchor_metrics(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:

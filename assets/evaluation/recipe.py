@@ -17,8 +17,8 @@ KS = (5, 10, 20)
 """Cut-offs of every metric."""
 PROTOCOLS: tuple[Literal["rlmrec", "strict"], ...] = ("rlmrec", "strict")
 """Both are always computed and stored side by side."""
-ANCHORS = ("popularity", "itemknn", "ease", "gfcf")
-"""Training-free references of every table; a test holds them against the registry in `models.anchors`."""
+ANCHORS = ("popularity", "itemknn", "userknn", "ease", "gfcf", "als")
+"""References without gradient training, in every table; a test holds them against the registry in `models.anchors`."""
 RECOMMENDATIONS_PER_USER = 20
 
 
@@ -113,7 +113,7 @@ RECIPES = (
         asset="anchor_metrics",
         group="evaluation",
         scope="dataset",
-        code_version="1",
+        code_version="2",
         upstream=("split",),
         inputs=_anchor_inputs,
         config=_anchor_config,

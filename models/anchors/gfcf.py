@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import svds
 
-from models.anchors.contract import Anchor, dense
+from models.anchors.contract import Anchor, Settings, dense
 
 
 class GFCF(Anchor):
@@ -14,6 +16,11 @@ class GFCF(Anchor):
 
     R~ = D_U^-1/2 R D_I^-1/2 is (users, items), V_r (items, r) its first right singular vectors: the ideal low pass.
     """
+
+    GRID: ClassVar[tuple[Settings, ...]] = tuple(
+        {"rank": rank, "alpha": alpha}
+        for rank, alpha in ((128, 0.3), (16, 0.3), (64, 0.3), (256, 0.3), (64, 1.0), (128, 1.0))
+    )
 
     def __init__(self, rank: int = 128, alpha: float = 0.3) -> None:
         self.rank, self.alpha = rank, alpha

@@ -30,17 +30,26 @@ def gini(counts: list[int]) -> float:
 
 
 def itemknn_scores(train: np.ndarray, k: int, shrink: float) -> np.ndarray:
-    num_items = train.shape[1]
-    kept = np.zeros((num_items, num_items))
-    for i in range(num_items):
-        similar = np.zeros(num_items)
-        for j in range(num_items):
-            if i != j:
-                common = (train[:, i] * train[:, j]).sum()
-                similar[j] = common / (math.sqrt(train[:, i].sum() * train[:, j].sum()) + shrink) if common else 0.0
-        for j in sorted(range(num_items), key=lambda item: (-similar[item], item))[:k]:
-            kept[i, j] = similar[j]
-    return np.asarray(train @ kept.T)
+    return np.asarray(train @ nearest_rows(train.T, k, shrink).T)
+
+
+def userknn_scores(train: np.ndarray, k: int, shrink: float) -> np.ndarray:
+    return np.asarray(nearest_rows(train, k, shrink) @ train)
+
+
+def nearest_rows(matrix: np.ndarray, k: int, shrink: float) -> np.ndarray:
+    """Row a: the similarities of its k nearest other rows, ties by lower index, zero elsewhere."""
+    num_rows = len(matrix)
+    kept = np.zeros((num_rows, num_rows))
+    for a in range(num_rows):
+        similar = np.zeros(num_rows)
+        for b in range(num_rows):
+            common = (matrix[a] * matrix[b]).sum()
+            if a != b and common:
+                similar[b] = common / (math.sqrt(matrix[a].sum() * matrix[b].sum()) + shrink)
+        for b in sorted(range(num_rows), key=lambda row: (-similar[row], row))[:k]:
+            kept[a, b] = similar[b]
+    return kept
 
 
 def ease_scores(train: np.ndarray, regularisation: float) -> np.ndarray:
@@ -61,3 +70,13 @@ def gfcf_scores(train: np.ndarray, rank: int, alpha: float) -> np.ndarray:
     vectors = np.linalg.svd(normalised, full_matrices=False)[2][:rank].T
     low_pass = np.diag(of_item**-0.5) @ vectors @ vectors.T @ np.diag(of_item**0.5)
     return np.asarray(train @ (normalised.T @ normalised + alpha * low_pass))
+
+
+def als_half_step(train: np.ndarray, fixed: np.ndarray, regularisation: float, alpha: float) -> np.ndarray:
+    """Each row's factors given those of the other side: weighted ridge regression, (rows, factors)."""
+    found = np.zeros((len(train), fixed.shape[1]))
+    for row, likes in enumerate(train):
+        weight = np.diag(np.where(likes > 0, alpha, 1.0))
+        gram = fixed.T @ weight @ fixed + regularisation * np.eye(fixed.shape[1])
+        found[row] = np.linalg.solve(gram, fixed.T @ weight @ likes)
+    return found

@@ -89,7 +89,7 @@ def control(subject: Subject, against_base: Comparisons, real_against: Compariso
 
 
 def anchor(subject: Subject, name: str, found: Mapping[str, Any]) -> Statement:
-    """How a method stands against the best training-free anchor, which reads no text."""
+    """How a method stands against the best anchor, which reads no text."""
     relation = {
         "better": "significantly above",
         "worse": "significantly below",
@@ -97,7 +97,7 @@ def anchor(subject: Subject, name: str, found: Mapping[str, Any]) -> Statement:
     }[verdict(dict(found))]
     tone: Tone = "warning" if verdict(dict(found)) == "worse" else "neutral"
     return Statement(
-        f"{subject_name(subject)} is {relation} {name}, the best anchor without training or text: Recall@20 "
+        f"{subject_name(subject)} is {relation} {name}, the best anchor, which reads no text: Recall@20 "
         f"{number(found['mean'])} against {number(found['other_mean'])} ({_tests(found)}).",
         tone,
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.evaluation.anchors import TRIALS, evaluate_anchors
 from assets.evaluation.metrics import HITS, MEANS, PER_USER, evaluate_cell, means_table
 from assets.evaluation.recipe import ANCHORS, KS, PROTOCOLS
 from assets.lake import Address, Lake
@@ -21,7 +22,7 @@ CHECKPOINT = Address("lmmrec_checkpoint", DATASET, "lightgcn", variant="full", s
 def test_the_anchors_of_the_recipe_are_registered() -> None:
     from models.anchors import ANCHORS as REGISTRY
 
-    assert set(ANCHORS) <= set(REGISTRY)
+    assert set(ANCHORS) == set(REGISTRY)
 
 
 def test_means_are_the_means_of_their_users(finished: Lake) -> None:
@@ -102,6 +103,35 @@ def test_anchors_stand_under_their_own_names(finished: Lake) -> None:
     for file in (PER_USER, HITS, MEANS):
         assert list(dict.fromkeys(read_frame(folder / file)["base_model"])) == ["popularity", "itemknn"]
     assert set(read_frame(folder / MEANS)["method"]) == {"anchor"}
+
+
+def test_every_trial_of_an_anchor_is_kept_and_one_is_chosen(finished: Lake) -> None:
+    trials = read_frame(finished.read(Address("anchor_metrics", DATASET)) / TRIALS)
+    assert list(trials.columns) == ["base_model", "settings", "validation_recall_20", "chosen"]
+    assert trials.groupby("base_model")["chosen"].sum().to_dict() == {"popularity": 1, "itemknn": 1}
+    tried = trials[trials["base_model"] == "itemknn"]
+    assert tried.loc[tried["chosen"], "validation_recall_20"].item() == tried["validation_recall_20"].max()
+
+
+def test_an_anchor_too_large_for_the_data_is_left_out_and_named(
+    finished: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.anchors.ease.MAX_ITEMS", 3)
+    split = finished.read(Address("split", DATASET))
+    shown = evaluate_anchors(split, DATASET, tmp_path, ("popularity", "ease"))
+    assert [row["anchor"] for row in shown["left_out"]] == ["ease"]
+    assert set(read_frame(tmp_path / MEANS)["base_model"]) == {"popularity"}
+    with pytest.raises(LmmrecError, match="no anchor could be fitted on tiny: EASE needs"):
+        evaluate_anchors(split, DATASET, tmp_path, ("ease",))
+
+
+def test_anchor_files_are_a_function_of_the_split(finished: Lake, tmp_path: Path) -> None:
+    split = finished.read(Address("split", DATASET))
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        evaluate_anchors(split, DATASET, tmp_path / name, ANCHORS)
+    for file in (PER_USER, HITS, MEANS, TRIALS):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_the_table_of_means_has_one_line_a_base_model_and_protocol() -> None:
