@@ -19,6 +19,8 @@ from torch import Tensor
 from models.errors import LmmrecError
 
 _INT32_MAX = 2**31 - 1
+MAX_ROW_SHARE = 0.25
+"""Up to this share of the nodes, the deepest layer is computed for the wanted rows alone."""
 
 
 class Adjacency(NamedTuple):
@@ -29,10 +31,10 @@ class Adjacency(NamedTuple):
 
 
 class Propagated(NamedTuple):
-    """What a base model's propagation gives."""
+    """What a base model's propagation gives: for all nodes, or for the rows that were asked for."""
 
     final: Tensor
-    """(nodes, d): what the base scores with."""
+    """(nodes, d), or (rows, d): what the base scores with."""
     layers: Tensor | None
     """(K + 1, rows, d): x^(0) … x^(K) of the rows that were asked for; None where none were."""
 
@@ -76,11 +78,7 @@ class BipartiteGraph:
         return Adjacency(self._with_values(values), self._with_values(transposed))
 
     def _with_values(self, values: Tensor) -> Tensor:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            return torch.sparse_csr_tensor(
-                self._indptr, self._indices, values, (self.num_nodes, self.num_nodes), check_invariants=False
-            )
+        return sparse_csr(self._indptr, self._indices, values, (self.num_nodes, self.num_nodes))
 
 
 def binary_csr(matrix: sp.csr_matrix) -> sp.csr_matrix:
@@ -111,53 +109,83 @@ def propagate(
 ) -> Propagated:
     """final = sum_k weights[k]·x^(k) with x^(0) = table and x^(k) = A x^(k-1); eq. (4) of LMMRec with weights of one.
 
-    `table` is (nodes, d) and `layer_rows` (rows,) int64 nodes whose layers are wanted too. There are K = len(weights) - 1
-    sparse products forward and K backward, whatever is asked for.
+    `table` is (nodes, d). With `layer_rows`, (rows,) distinct int64 nodes, both results are for these alone, and the deepest
+    layer is computed for them alone. There are K = len(weights) - 1 sparse products forward and K backward at most.
     """
-    final, layers = _Propagate.apply(table, adjacency, tuple(weights), layer_rows)  # type: ignore[no-untyped-call]
-    return Propagated(final, layers)
-
-
-def _horner(
-    matrix: Tensor,
-    term: Tensor,
-    weights: Sequence[float],
-    rows: Tensor | None = None,
-    extra: Tensor | None = None,
-) -> Tensor:
-    """sum_k matrix^k (weights[k]·term + extra[k] at `rows`) in K products, from the last k down.
-
-    `extra` is (K + 1, rows, d): gradients that reach single rows of a layer join the recursion where they belong, so that
-    no dense gradient of a layer is ever made.
-    """
-    deepest = len(weights) - 1
-    z = weights[deepest] * term
-    for k in range(deepest, -1, -1):
-        if k < deepest:
-            z = torch.addmm(term, matrix, z, beta=weights[k])
-        if rows is not None and extra is not None:
-            z.index_add_(0, rows, extra[k])
-    return z
+    if layer_rows is None:
+        final: Tensor = _Propagate.apply(table, adjacency, tuple(weights))  # type: ignore[no-untyped-call]
+        return Propagated(final, None)
+    layers: Tensor = _Layers.apply(table, adjacency, len(weights) - 1, layer_rows)  # type: ignore[no-untyped-call]
+    return Propagated(torch.tensordot(layers.new_tensor(weights), layers, dims=1), layers)
 
 
 class _Propagate(torch.autograd.Function):
     """Propagation is linear: nothing but the transpose is kept for the backward pass, which is the same recursion."""
 
     @staticmethod
-    def forward(
-        ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...], rows: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        ctx.transpose, ctx.weights, ctx.rows = adjacency.transpose, weights, rows
-        if rows is None:
-            return _horner(adjacency.matrix, table, weights), None
-        layer, final, picked = table, weights[0] * table, [table.index_select(0, rows)]
-        for weight in weights[1:]:
-            layer = adjacency.matrix @ layer
-            final.add_(layer, alpha=weight)
-            picked.append(layer.index_select(0, rows))
-        return final, torch.stack(picked)
+    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...]) -> Tensor:
+        ctx.transpose, ctx.weights = adjacency.transpose, weights
+        return _horner(adjacency.matrix, table, weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        return _horner(ctx.transpose, gradients[0], ctx.weights), None, None
+
+
+def _horner(matrix: Tensor, term: Tensor, weights: Sequence[float]) -> Tensor:
+    """sum_k weights[k]·matrix^k term in K products, from the last k down."""
+    z = weights[-1] * term
+    for weight in reversed(weights[:-1]):
+        z = torch.addmm(term, matrix, z, beta=weight)
+    return z
+
+
+class _Layers(torch.autograd.Function):
+    """x^(0) … x^(K) of single rows; backward, the gradient of each layer joins the recursion where it belongs."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, adjacency: Adjacency, depth: int, rows: Tensor) -> Tensor:
+        ctx.transpose, ctx.num_nodes, ctx.rows = adjacency.transpose, len(table), rows
+        layer, picked = table, [table.index_select(0, rows)]
+        for k in range(1, depth + 1):
+            if k == depth:
+                picked.append(_product_of_rows(adjacency.matrix, layer, rows))
+            else:
+                layer = adjacency.matrix @ layer
+                picked.append(layer.index_select(0, rows))
+        return torch.stack(picked)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        of_final, of_layers = gradients
-        return _horner(ctx.transpose, of_final, ctx.weights, ctx.rows, of_layers), None, None, None
+        of_layers = gradients[0]  # (K + 1, rows, d)
+        z = of_layers.new_zeros(ctx.num_nodes, of_layers.shape[2])
+        for k in range(len(of_layers) - 1, -1, -1):
+            z.index_add_(0, ctx.rows, of_layers[k])
+            if k > 0:
+                z = ctx.transpose @ z
+        return z, None, None, None
+
+
+def _product_of_rows(matrix: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+    """`(matrix @ table)[rows]`, through a CSR matrix of these rows alone where that is less work."""
+    if len(rows) > MAX_ROW_SHARE * len(table):
+        return (matrix @ table).index_select(0, rows)
+    start = matrix.crow_indices()
+    first, counts = start[rows], start[rows + 1] - start[rows]
+    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0, dtype=torch.int32)])
+    entries = torch.repeat_interleave(first - indptr[:-1], counts)
+    entries += torch.arange(len(entries), device=entries.device, dtype=torch.int32)
+    part = sparse_csr(
+        indptr,
+        matrix.col_indices().index_select(0, entries),
+        matrix.values().index_select(0, entries),
+        (len(rows), len(table)),
+    )
+    return part @ table
+
+
+def sparse_csr(indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A CSR tensor of int32 structure, unchecked: the fast path of the sparse product."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)

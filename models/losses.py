@@ -1,8 +1,8 @@
 """The loss terms, one function each; every one has a slow, obviously right twin in `tests/reference`.
 
 Here are formulas over tensors alone: which rows enter, with which weight and when, is decided by the model or enhancer
-that calls them. Temperatures are plain numbers; the contrastive term
-uses log-sum-exp, so that 1/temperature never overflows.
+that calls them. Temperatures are plain numbers. Where autograd would walk a large matrix several times, the gradient is
+written by hand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-MIN_CORRESPONDENCE_TEMPERATURE = 0.02
+MIN_TEMPERATURE = 0.02
 """exp(1 / temperature), summed over a batch, must stay a finite float32."""
 
 
@@ -47,16 +47,50 @@ class _BPR(torch.autograd.Function):
         return of_rows.new_zeros(ctx.table_shape).index_add_(0, rows, of_rows), None, None, None
 
 
+def info_nce(queries: Tensor, keys: Tensor, temperature: float, symmetric: bool = False) -> Tensor:
+    """Mean over rows m of -log exp(cos(q_m, k_m) / tau) / sum_l exp(cos(q_m, k_l) / tau) (van den Oord et al. 2018).
+
+    Both are (rows, d); `temperature` is at least `MIN_TEMPERATURE`. `symmetric` averages the direction from keys to
+    queries in. Cosines are bounded, so that one unshifted exponential serves both directions and the backward pass.
+    """
+    loss: Tensor = _InfoNCE.apply(  # type: ignore[no-untyped-call]
+        functional.normalize(queries, dim=1) / temperature, functional.normalize(keys, dim=1), symmetric
+    )
+    return loss
+
+
+class _InfoNCE(torch.autograd.Function):
+    """The (rows, rows) matrix is made once and never copied: its row and column sums scale the (rows, d) factors."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, symmetric: bool) -> Tensor:
+        weight = (queries @ keys.T).exp_()  # (n, n)
+        sums = [weight.sum(dim=1), weight.sum(dim=0)] if symmetric else [weight.sum(dim=1)]
+        ctx.save_for_backward(queries, keys, weight, *sums)
+        normaliser = torch.stack([of_rows.log().sum() for of_rows in sums]).mean()
+        return (normaliser - torch.vdot(queries.flatten(), keys.flatten())) / len(weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        queries, keys, weight, *sums = ctx.saved_tensors
+        share = gradients[0] / len(weight)
+        per_row = share / (len(sums) * sums[0].unsqueeze(1))  # (n, 1)
+        of_queries = (weight @ keys).mul_(per_row).sub_(share * keys)
+        of_keys = (weight.T @ (queries * per_row)).sub_(share * queries)
+        if len(sums) == 2:
+            per_column = share / (2 * sums[1].unsqueeze(1))
+            of_queries += weight @ (keys * per_column)
+            of_keys += (weight.T @ queries).mul_(per_column)
+        return of_queries, of_keys, None
+
+
 def motivation_contrast(interaction: Tensor, text: Tensor, temperature: float, symmetric: bool = False) -> Tensor:
     """L_MCS of one role, eq. (7) of LMMRec: InfoNCE from interaction motivations p to text motivations h.
 
     Both are (rows, d), one row per distinct id of the role; v is the cosine. `symmetric` averages the text-to-interaction
     direction in, which the paper does not print. Eq. (8) is the sum over the roles user, active and passive.
     """
-    logits = _cosines(interaction, text, temperature)  # (n, n)
-    same = torch.arange(len(logits), device=logits.device)
-    loss = functional.cross_entropy(logits, same)
-    return 0.5 * (loss + functional.cross_entropy(logits.T, same)) if symmetric else loss
+    return info_nce(interaction, text, temperature, symmetric)
 
 
 def correspondence(
@@ -66,43 +100,50 @@ def correspondence(
 
     All four are (rows, d), one row per distinct id. Rows of U and V run from text to interaction, their transposes back;
     the result is the mean over rows of ½[KL(V^ba ‖ U^ba) + KL(V^ab ‖ U^ab)] with V detached. `temperature` is at least
-    `MIN_CORRESPONDENCE_TEMPERATURE`: cosines are bounded, so that one exponential serves both directions unshifted.
+    `MIN_TEMPERATURE`: cosines are bounded, so that one exponential serves both directions unshifted.
     """
-    student = _cosines(text, interaction, temperature)  # U (n, n)
     with torch.no_grad():
         teacher = _cosines(teacher_text, teacher_interaction, temperature)  # V (n, n)
-    loss: Tensor = _TwoWayDivergence.apply(student, teacher)  # type: ignore[no-untyped-call]
+    loss: Tensor = _TwoWayDivergence.apply(  # type: ignore[no-untyped-call]
+        functional.normalize(text, dim=1) / temperature, functional.normalize(interaction, dim=1), teacher
+    )
     return loss
 
 
 class _TwoWayDivergence(torch.autograd.Function):
-    """½[KL(softmax V ‖ softmax U) + KL(softmax V^T ‖ softmax U^T)], mean over rows; the gradient to U is written by hand.
+    """½[KL(softmax V ‖ softmax U) + KL(softmax V^T ‖ softmax U^T)], mean over rows, for U = text·interaction^T.
 
     With a = ½/(n·row sum) and b = ½/(n·column sum) of exp(·), the weight of entry (i, j) is exp(·)_ij (a_i + b_j): the
-    loss is sum of weight_V·(V - U) plus the difference of the log sums, its gradient weight_U - weight_V.
+    loss is sum of weight_V·(V - U) plus the difference of the log sums, its gradient to U is weight_U - weight_V.
     """
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor) -> Tensor:
-        student_weight, student_logs = _two_way_softmax(student)
-        teacher_weight, teacher_logs = _two_way_softmax(teacher)
-        loss = torch.vdot(teacher_weight.flatten(), (teacher - student).flatten()) + student_logs - teacher_logs
-        ctx.save_for_backward(student_weight.sub_(teacher_weight))
+    def forward(ctx: Any, text: Tensor, interaction: Tensor, teacher: Tensor) -> Tensor:
+        student = text @ interaction.T  # U (n, n)
+        lead = teacher - student
+        shares = torch.empty_like(lead)
+        student_weight, student_logs = _two_way_softmax_(student, shares)
+        teacher_weight, teacher_logs = _two_way_softmax_(teacher, shares)
+        loss = torch.vdot(teacher_weight.flatten(), lead.flatten()) + student_logs - teacher_logs
+        ctx.save_for_backward(text, interaction, student_weight.sub_(teacher_weight))
         return loss
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (of_student,) = ctx.saved_tensors
-        return gradients[0] * of_student, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        text, interaction, of_student = ctx.saved_tensors
+        return of_student @ (gradients[0] * interaction), of_student.T @ (gradients[0] * text), None
 
 
-def _two_way_softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """½/n·(row softmax + column softmax) of (n, n) logits, and ½/n·(sum of log row sums + sum of log column sums)."""
-    weight = logits.exp()
+def _two_way_softmax_(logits: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """½/n·(row softmax + column softmax) in place of (n, n) logits, and ½/n·(sum of log row sums + of log column sums).
+
+    `shares` is (n, n) room to work in: at these sizes a fresh allocation costs as much as the arithmetic.
+    """
+    weight = logits.exp_()
     of_rows, of_columns = weight.sum(dim=1, keepdim=True), weight.sum(dim=0, keepdim=True)  # (n, 1), (1, n)
     share = 0.5 / len(logits)
     logs = share * (of_rows.log().sum() + of_columns.log().sum())
-    return weight.mul_(share / of_rows + share / of_columns), logs
+    return weight.mul_(torch.add(share / of_rows, share / of_columns, out=shares)), logs
 
 
 def _cosines(rows: Tensor, columns: Tensor, temperature: float) -> Tensor:

@@ -37,7 +37,7 @@ class BatchRows(NamedTuple):
     """(n_i,) int64 node rows of positives and negatives together, ascending."""
 
     def nodes(self) -> Tensor:
-        """(n_u + n_i,) int64: users, then items; the order of `Propagated.layers`."""
+        """(n_u + n_i,) int64: users, then items; the rows that were propagated."""
         return torch.cat([self.users, self.items])
 
     def positions(self, batch: Batch) -> Batch:
@@ -60,8 +60,10 @@ class TrainingStep:
     batch: Batch
     rows: BatchRows | None
     """None where neither base nor enhancer reads layers."""
+    adjacency: Adjacency
+    """The graph of this step, edges dropped."""
     propagated: Propagated
-    """Its layers are those of `rows`."""
+    """Of the nodes in `rows`, or of all where that is None."""
     epochs_done: float
     """Position in training: 1.5 is the middle of the second epoch."""
     noise: np.random.Generator
@@ -101,7 +103,7 @@ class BaseModel(nn.Module, ABC):
 
     @abstractmethod
     def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
-        """From ID rows (nodes, d) to what the model scores with, (nodes, d), and the layers of the nodes `layer_rows`."""
+        """From ID rows (nodes, d) to what the model scores with: for all nodes, or with their layers for `layer_rows`."""
 
     def loss(self, step: TrainingStep, final: Tensor, batch: Batch) -> dict[str, Term]:
         """The base's own loss terms; the indices of `batch` are rows of `final`, which an enhancer may have changed."""

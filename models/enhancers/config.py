@@ -33,10 +33,10 @@ class LMMRecConfig(EnhancerConfig):
     """I, motivation prototypes of each side; 128 in the sibling code."""
     prototype_temperature: PositiveFloat = 1.0
     """tau_p of eq. (6); the paper prints none, which is 1."""
-    contrast_temperature: PositiveFloat = 0.2
-    """psi of eq. (7); 0.2 in the sibling code."""
+    contrast_temperature: float = Field(default=0.2, ge=0.02)
+    """psi of eq. (7); 0.2 in the sibling code. At least 0.02, so that exp(1 / psi) stays a float32."""
     correspondence_temperature: float = Field(default=0.2, ge=0.02)
-    """tau of eq. (9); the paper prints none. At least 0.02, so that exp(1 / tau) stays a float32."""
+    """tau of eq. (9); the paper prints none. At least 0.02 likewise."""
     symmetric: bool = False
     """Adds the text-to-interaction direction to eq. (7); the paper prints interaction to text alone."""
     momentum: float = Field(default=0.999, ge=0.0, lt=1.0)

@@ -32,12 +32,17 @@ class Enhancer(nn.Module):
         return table
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
-        """(b) The rows that the base's loss sees and the batch as rows of them: all nodes, or those of the batch."""
-        return step.propagated.final, step.batch
+        """(b) What the base's loss sees, and the batch as rows of it."""
+        if step.rows is None:
+            return step.propagated.final, step.batch
+        return step.propagated.final, step.rows.positions(step.batch)
 
     def auxiliary_loss(self, step: TrainingStep) -> dict[str, Term]:
         """(c) Further terms of the loss."""
         return {}
+
+    def before_training(self, base: BaseModel) -> None:
+        """Called once before the first step, where weights of an earlier model took the place of the fresh ones."""
 
     def after_step(self, base: BaseModel) -> None:
         """Called after each optimiser step."""

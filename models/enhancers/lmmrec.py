@@ -122,17 +122,21 @@ class LMMRec(Enhancer):
         sides = ((layers[:, :num_users], prototypes.users), (layers[:, num_users:], prototypes.items))
         return torch.cat([interaction_motivation(*side, self.config.prototype_temperature) for side in sides])
 
+    def before_training(self, base: BaseModel) -> None:
+        if self.teacher is not None:
+            self.teacher.equal(base.table, self.tower, self.prototypes)
+
     def after_step(self, base: BaseModel) -> None:
         if self.teacher is not None:
             self.teacher.follow(base.table, self.tower, self.prototypes)
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """With `score_fusion`, the base's loss sees x + beta_p·p + beta_h·h on the rows of the batch."""
+        final, batch = super().change_final(step)
         if self.beta_p is None:
-            return step.propagated.final, step.batch
+            return final, batch
         views = self._views(step)
-        final = step.propagated.final.index_select(0, views.rows.nodes())
-        return self._fused(final, views.interaction, views.text), views.rows.positions(step.batch)
+        return self._fused(final, views.interaction, views.text), batch
 
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """The same fusion for all nodes."""

@@ -16,6 +16,7 @@ from models.enhancers.contract import Enhancer
 from models.errors import LmmrecError
 from models.graph import BipartiteGraph
 from models.losses import squared_norm
+from models.training.allocator import keep_freed_memory
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData
 from models.training.sampler import Sampler
@@ -33,6 +34,7 @@ class Trainer:
         training: TrainingConfig,
         run: RunConfig,
     ) -> None:
+        keep_freed_memory()
         self.device = usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
@@ -75,7 +77,7 @@ class Trainer:
         table = self.enhancer.change_table(self.base.table)
         rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
         propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
-        step = TrainingStep(self.base, self.graph, batch, rows, propagated, epochs_done, self.noise_rng)
+        step = TrainingStep(self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, self.noise_rng)
         terms = self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(terms).backward()  # type: ignore[no-untyped-call]

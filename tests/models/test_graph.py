@@ -75,12 +75,28 @@ def test_the_layer_sum_is_that_of_the_dense_twin(
     table = torch.randn(graph.num_nodes, 3, generator=torch.Generator().manual_seed(0))
     found = propagate(graph.full, table, weights, None if rows is None else torch.tensor(rows))
     layers = reference.layers(reference.normalised_adjacency(train), table.double().numpy(), len(weights) - 1)
-    np.testing.assert_allclose(found.final, sum(w * x for w, x in zip(weights, layers, strict=True)), atol=1e-5)
+    total = sum(w * x for w, x in zip(weights, layers, strict=True))
+    np.testing.assert_allclose(found.final, total if rows is None else total[rows], atol=1e-5)
     if rows is None:
         assert found.layers is None
     else:
         assert found.layers is not None
         np.testing.assert_allclose(found.layers, [layer[rows] for layer in layers], atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_deepest_layer_is_the_same_for_the_wanted_rows_alone(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = random_interactions(30, 20, 0.2, 3)
+    train[4], rows = 0.0, torch.tensor([49, 4, 0, 17])  # user 4 has no edge
+    graph = BipartiteGraph(train)
+    dropped, table = graph.drop_edges(0.7, np.random.default_rng(0)), torch.randn(50, 8)
+    everything = propagate(dropped, table, (1.0,) * 4, torch.arange(50))
+    monkeypatch.setattr("models.graph.MAX_ROW_SHARE", share)
+    wanted = propagate(dropped, table, (1.0,) * 4, rows)
+    assert everything.layers is not None
+    assert wanted.layers is not None
+    torch.testing.assert_close(wanted.layers, everything.layers[:, rows])
+    torch.testing.assert_close(wanted.final, everything.final[rows])
 
 
 def test_propagation_equals_that_of_torch_geometric() -> None:
