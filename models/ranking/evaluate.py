@@ -111,6 +111,7 @@ def _ranked_lists(
                 items, scores = select(chunk, k)
                 shown = items.masked_fill(scores.isneginf(), -1).cpu().numpy()
                 lists[protocol][rows, : shown.shape[1]] = shown
+            del chunk
             step.advance(rows.stop - rows.start)
     return lists
 

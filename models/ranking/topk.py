@@ -18,6 +18,8 @@ from models.ranking.protocol import Scorer
 
 CHUNK_SCORES = 4 * 2**20
 """Scores held at once, 16 MB of float32, unless the caller sets the number of users."""
+FOLD = 8
+"""Columns of a group in `largest`."""
 
 
 def top_k(
@@ -36,6 +38,7 @@ def top_k(
         best_items, best_scores = select(chunk, k)
         items[rows, : best_items.shape[1]] = best_items.cpu().numpy()
         scores[rows, : best_scores.shape[1]] = best_scores.cpu().numpy()
+        del chunk
     items[np.isneginf(scores)] = -1
     return items, scores
 
@@ -54,6 +57,7 @@ def score_chunks(
                 "it was trained on another split"
             )
         yield rows, chunk
+        del chunk  # before the next one is scored, so that it gets the same memory; the caller does likewise
 
 
 def hide(chunk: Tensor, exclude: sp.csr_matrix, user_idx: np.ndarray) -> None:
@@ -69,21 +73,46 @@ def select(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Items (rows, min(k, items)) int64 and their scores, ordered by score, equal scores by lower item index.
 
     `torch.topk` leaves ties to chance. One item more than wanted shows whether a tie crosses the edge of the list; only
-    such rows are selected again, by a key that is unique for every item.
+    such rows are selected again, by a key that is unique for every item. Rows with equal scores are put in order.
     """
     num_items = chunk.shape[1]
     k = min(k, num_items)
-    values, items = chunk.topk(min(k + 1, num_items), dim=1)
+    values, items = largest(chunk, min(k + 1, num_items))
     if bool(values[:, 0].isnan().any()):
         raise LmmrecError("the model gives scores that are not numbers; train it again with a smaller learning rate")
-    if values.shape[1] > k:
-        tied = torch.nonzero(values[:, k - 1] == values[:, k]).squeeze(1)
-        if len(tied):
-            items[tied, :k] = _select_tied(chunk.index_select(0, tied), values[tied, k - 1 : k], k)
-    items = items[:, :k].sort(dim=1).values  # lower index first, so that the stable sort below keeps it first
-    scores = chunk.gather(1, items)
-    order = scores.argsort(dim=1, descending=True, stable=True)
-    return items.gather(1, order), scores.gather(1, order)
+    equal = values[:, 1:] == values[:, :-1]
+    tied = torch.nonzero(equal.any(dim=1)).squeeze(1)
+    if len(tied):
+        found, scores = items[tied, :k], values[tied, :k]
+        if values.shape[1] > k:
+            over = torch.nonzero(equal[tied, k - 1]).squeeze(1)
+            rows = chunk.index_select(0, tied[over])
+            found[over] = _select_tied(rows, scores[over, k - 1 :], k)
+            scores[over] = rows.gather(1, found[over])
+        found, place = found.sort(dim=1)  # lower index first, so that the stable sort below keeps it first
+        scores, order = scores.gather(1, place).sort(dim=1, descending=True, stable=True)
+        items[tied, :k], values[tied, :k] = found.gather(1, order), scores
+    return items[:, :k], values[:, :k]
+
+
+def largest(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """`chunk.topk(k)` of (rows, columns): the same values, descending, and one of the choices of columns that give them.
+
+    Columns are folded into groups of `FOLD`. The k largest values lie in the k groups with the largest maxima (were one
+    elsewhere, each of those groups would hold one at least as large), so that only these are looked into, and the groups
+    are found in the same way. Reading the maxima is fast where selecting is not: about half the time of `topk` alone.
+    """
+    columns = chunk.shape[1]
+    groups = columns // FOLD
+    if groups < 2 * k:
+        return chunk.topk(k, dim=1)
+    folded = chunk[:, : groups * FOLD].view(len(chunk), FOLD, groups)  # group g: columns g, g + groups, …
+    _, chosen = largest(folded.amax(dim=1), k)  # (rows, k)
+    candidates = folded.gather(2, chosen[:, None, :].expand(-1, FOLD, -1)).flatten(1)  # (rows, FOLD·k)
+    rest = chunk[:, groups * FOLD :]  # fewer than FOLD columns that belong to no group
+    values, place = torch.cat([candidates, rest], dim=1).topk(k, dim=1)
+    in_group = (place // k) * groups + chosen.gather(1, place % k)
+    return values, torch.where(place < FOLD * k, in_group, place - FOLD * k + groups * FOLD)
 
 
 def _select_tied(chunk: Tensor, edge: Tensor, k: int) -> Tensor:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from models.errors import LmmrecError
-from models.ranking.topk import select, top_k
+from models.ranking.topk import largest, select, top_k
 from tests.reference import ranking as reference
 
 pytestmark = pytest.mark.unit
@@ -56,6 +56,39 @@ def test_the_users_may_be_asked_for_in_any_order() -> None:
     some, _ = top_k(Table(scores), np.array([4, 0, 4]), 3, nothing, batch_size=2)
     everyone, _ = top_k(Table(scores), np.arange(6), 3, nothing)
     np.testing.assert_array_equal(some, everyone[[4, 0, 4]])
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 300).flatmap(
+        lambda columns: hnp.arrays(
+            np.float32, (3, columns), elements=st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 3.0, np.inf])
+        )
+    ),
+    st.integers(1, 12),
+)
+def test_the_largest_of_folded_columns_are_the_largest_of_all(scores: np.ndarray, k: int) -> None:
+    k = min(k, scores.shape[1])
+    values, columns = largest(torch.from_numpy(scores), k)
+    np.testing.assert_array_equal(values.numpy(), -np.sort(-scores, axis=1)[:, :k])
+    np.testing.assert_array_equal(np.take_along_axis(scores, columns.numpy(), axis=1), values.numpy())
+    assert all(len(set(row)) == k for row in columns.tolist())
+
+
+@pytest.mark.parametrize("num_items", [50, 200, 3001])
+def test_long_rows_follow_the_same_order_as_short_ones(num_items: int) -> None:
+    rng = np.random.default_rng(num_items)
+    for scores in (rng.random((4, num_items)), rng.integers(0, 5, (4, num_items)), np.zeros((4, num_items))):
+        items, _ = top_k(Table(scores), np.arange(4), 7, sp.csr_matrix((4, num_items)))
+        assert items.tolist() == [reference.top_k(row, set(), 7) for row in scores.astype(np.float32)]
+
+
+@pytest.mark.parametrize("column", [0, 511, 1023, 1029])
+def test_one_score_that_is_not_a_number_is_found_among_many(column: int) -> None:
+    scores = np.random.default_rng(0).random((2, 1030))
+    scores[1, column] = np.nan
+    with pytest.raises(LmmrecError, match="not numbers"):
+        top_k(Table(scores), np.arange(2), 3, sp.csr_matrix((2, 1030)))
 
 
 def test_a_tie_across_the_edge_takes_the_lower_index() -> None:
