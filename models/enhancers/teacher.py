@@ -28,11 +28,27 @@ class MomentumTeacher(nn.Module):
     @torch.no_grad()
     def follow(self, table: Tensor, tower: TextTower, prototypes: Prototypes) -> None:
         """One update toward the student's present weights."""
+        share = momentum_at(self.num_updates, self.momentum, self.ramp)
+        self._move(1.0 - share, table, tower, prototypes)
+        self.num_updates += 1
+
+    @torch.no_grad()
+    def equal(self, table: Tensor, tower: TextTower, prototypes: Prototypes) -> None:
+        """Takes over the student's present weights, as before the first step."""
+        self._move(1.0, table, tower, prototypes)
+
+    def _move(self, share: float, table: Tensor, tower: TextTower, prototypes: Prototypes) -> None:
+        """`share` of the way toward the student, 1 is all of it."""
         own: list[Tensor] = [self.table, *self.tower.parameters(), *self.prototypes.parameters()]
         student = [table, *tower.parameters(), *prototypes.parameters()]
-        share = momentum_at(self.num_updates, self.momentum, self.ramp)
-        torch._foreach_lerp_(own, [weight.detach() for weight in student], 1.0 - share)
-        self.num_updates += 1
+        torch._foreach_lerp_(own, [weight.detach() for weight in student], share)
+
+    def get_extra_state(self) -> int:
+        """`num_updates`, so that a state dict holds all of the teacher."""
+        return self.num_updates
+
+    def set_extra_state(self, state: int) -> None:
+        self.num_updates = state
 
 
 def momentum_at(update: int, momentum: float, ramp: bool) -> float:

@@ -35,7 +35,11 @@ class FittedModel:
     best_epoch: int
     """The epoch whose weights these are, counted from 0."""
     seconds: float = 0.0
-    """Wall seconds of training; 0 where the model was loaded."""
+    """Wall seconds of training, over all processes that took part; 0 where the model was loaded."""
+    resumed_at_epoch: int = 0
+    """Epochs that an earlier process had done; 0 where training started in this one."""
+    notes: tuple[str, ...] = ()
+    """What was said about resuming; empty where there was nothing to say."""
 
     @torch.no_grad()
     def score(self, user_idx: np.ndarray) -> Tensor:

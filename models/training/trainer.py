@@ -1,7 +1,7 @@
 """One model in training: builds its parts from named random streams, runs an epoch, and gives what is scored with.
 
 How long to train and which epoch to keep is decided in `fit`. All that changes from step to step lives on a `Trainer`
-(parameters, optimiser, teacher, two generators), so that saving and resuming has one place to look at.
+(parameters, optimiser, teacher, generators), so that saving and resuming (`snapshot`) has one place to look at.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from models.losses import squared_norm
 from models.training.allocator import keep_freed_memory
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData
+from models.training.divergence import refuse_explosion, refuse_non_finite
 from models.training.sampler import Sampler
 from models.training.streams import numpy_stream, torch_stream
 
@@ -55,10 +56,13 @@ class Trainer:
         if extra:
             groups.append({"params": extra, "weight_decay": 2.0 * self.l2})
         self.optimizer = torch.optim.Adam(groups, lr=training.learning_rate, fused=True)
+        self.first_losses: dict[str, float] = {}
+        """Each loss term in the step in which it first appeared; what `divergence` measures an explosion by."""
 
     def run_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over all positives; the mean of each loss term over its steps, and `l2` = lambda_Theta·‖Θ‖²."""
         sums: dict[str, Tensor] = {}
+        first: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         num_batches = self.sampler.num_batches
         for number, batch in enumerate(self.sampler.epoch(self.device)):
@@ -66,9 +70,12 @@ class Trainer:
                 value = term.value.detach()
                 sums[name] = sums[name] + value if name in sums else value
                 counts[name] = counts.get(name, 0) + 1
+                first.setdefault(name, value)
         losses = {name: float(total) / counts[name] for name, total in sums.items()}
         losses["l2"] = self.l2 * float(squared_norm([parameter for _, parameter in self.named_parameters()]))
-        self._refuse_non_finite(epoch, losses)
+        refuse_non_finite(epoch, self.named_parameters(), losses)
+        self.first_losses = losses | {name: float(value) for name, value in first.items()} | self.first_losses
+        refuse_explosion(epoch, losses, self.first_losses, self.named_parameters())
         return losses
 
     def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
@@ -113,15 +120,10 @@ class Trainer:
         for name, parameter in self.named_parameters():
             parameter.copy_(weights[name])
 
-    def _refuse_non_finite(self, epoch: int, losses: dict[str, float]) -> None:
-        """A parameter that is not finite is named before a loss is: it says where, the loss only says that."""
-        broken = [name for name, parameter in self.named_parameters() if not bool(parameter.detach().isfinite().all())]
-        broken += [name for name, value in losses.items() if not abs(value) < float("inf")]
-        if broken:
-            raise LmmrecError(
-                f"training stopped in epoch {epoch}: {broken[0]!r} is not finite any more; "
-                "lower learning_rate, or raise the temperatures"
-            )
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Puts other weights in the place of the fresh ones; call it before the first step."""
+        self.restore(weights)
+        self.enhancer.before_training(self.base)
 
 
 def usable_device(name: str) -> torch.device:
