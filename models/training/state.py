@@ -14,14 +14,13 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from models.errors import LmmrecError
@@ -31,6 +30,18 @@ from models.training.snapshot import Snapshot
 
 FORMAT = "lmmrec-training-state/1"
 STATE = "state.safetensors"
+_SPARES = (".*.unfinished", ".*.retired")
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""Names of the types in a safetensors file."""
 
 
 class OtherRunError(LmmrecError):
@@ -104,7 +115,7 @@ class StateFolder:
                 "best": self._best,
             }
             _write(self.path / STATE, snapshot.tensors, header)
-            self._remove_all_but({STATE, *([self._best["name"]] if self._best else [])})
+            self._remove_older_best()
         except OSError as error:
             raise LmmrecError(
                 f"the training state cannot be written to {self.path} ({error.strerror or error}); free space, or give "
@@ -117,9 +128,9 @@ class StateFolder:
             raise ValueError(f"{best['name']} is not the file that the state names")
         return weights
 
-    def _remove_all_but(self, kept: set[str]) -> None:
-        for path in _own_files(self.path):
-            if path.name not in kept:
+    def _remove_older_best(self) -> None:
+        for path in self.path.glob("best-*.safetensors"):
+            if self._best is None or path.name != self._best["name"]:
                 path.unlink(missing_ok=True)
 
 
@@ -144,6 +155,8 @@ def opened(folder: Path, identity: Mapping[str, Any]) -> Iterator[StateFolder]:
     try:
         yield StateFolder(folder, identity)
     finally:
+        for path in [path for pattern in _SPARES for path in folder.glob(pattern)]:
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -156,19 +169,48 @@ def discard(folder: Path) -> None:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """State, best weights, and what a killed process left half written."""
-    return [path for pattern in (STATE, "best-*.safetensors", ".*.unfinished") for path in folder.glob(pattern)]
+    """State, best weights, and the spare files."""
+    return [path for pattern in (STATE, "best-*.safetensors", *_SPARES) for path in folder.glob(pattern)]
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    """Replaces `path` whole; the checksum over tensors and header."""
+    """Replaces `path` whole; the checksum over tensors and header.
+
+    What `path` was becomes the next unfinished file, whose pages the next epoch overwrites: a new file's pages cost the
+    kernel five times the writing. `path` itself is at every moment the old file or the new one.
+    """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(header, allow_nan=False)
     checksum = _checksum(stored, text)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    save_file(stored, unfinished, metadata={"header": text, "checksum": checksum})
+    unfinished, retired = (path.with_name(f".{path.name}.{kind}") for kind in ("unfinished", "retired"))
+    with unfinished.open("r+b" if unfinished.exists() else "wb") as file:
+        _write_safetensors(file, stored, {"header": text, "checksum": checksum})
+    retired.unlink(missing_ok=True)
+    with suppress(OSError):  # no file yet, or no hard links on this disk
+        retired.hardlink_to(path)
     unfinished.replace(path)
+    if retired.exists():
+        retired.replace(unfinished)
     return checksum
+
+
+def _write_safetensors(file: BinaryIO, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """The safetensors format, tensor by tensor: the library would copy all of them first, and writes new files only."""
+    entries: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    for name, tensor in tensors.items():
+        start, end = end, end + tensor.nbytes
+        entries[name] = {"dtype": _DTYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    for tensor in tensors.values():
+        file.write(_bytes(tensor))
+    file.truncate()
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
 
 
 def _read(path: Path) -> tuple[Any, dict[str, Tensor]]:
@@ -186,5 +228,5 @@ def _checksum(tensors: Mapping[str, Tensor], text: str) -> str:
     value = zlib.crc32(text.encode())
     for name, tensor in sorted(tensors.items()):
         value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
-        value = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, value)
+        value = zlib.crc32(_bytes(tensor), value)
     return f"{value:08x}"

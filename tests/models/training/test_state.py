@@ -19,11 +19,12 @@ from models.enhancers import ENHANCERS, EnhancerConfig
 from models.errors import LmmrecError
 from models.progress import Step, reporting_to
 from models.training.config import RunConfig, TrainingConfig
+from models.training.course import Course
 from models.training.data import TrainingData
 from models.training.divergence import DivergedError, refuse_explosion
 from models.training.fit import fit
 from models.training.fitted import FittedModel
-from models.training.snapshot import put_back, take
+from models.training.snapshot import Snapshot, put_back, take
 from models.training.state import STATE, OtherRunError, discard, opened
 from models.training.trainer import Trainer
 from tests.models.training.small import BASE, LMMREC, TRAINING, small_data, small_fit, stored_bytes
@@ -214,7 +215,7 @@ def test_a_torn_file_is_said_and_training_starts_over(which: str, damage: str, t
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path: Path) -> None:
     stopped_after(1, lambda: small_fit(folder=tmp_path))
-    for name in (f".{STATE}.unfinished", "best-77.safetensors"):
+    for name in (f".{STATE}.unfinished", f".{STATE}.retired", "best-77.safetensors"):
         (tmp_path / name).write_bytes(b"half")
     model = small_fit(folder=tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {STATE, f"best-{model.best_epoch}.safetensors"}
@@ -308,7 +309,7 @@ def test_a_state_that_cannot_be_written_says_so(tmp_path: Path, monkeypatch: pyt
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("models.training.state.save_file", full)
+    monkeypatch.setattr("models.training.state._write_safetensors", full)
     with pytest.raises(LmmrecError, match=r"cannot be written .*No space left.*still there"):
         small_fit(folder=tmp_path)
     monkeypatch.undo()
@@ -334,3 +335,36 @@ def test_progress_goes_on_where_it_was(tmp_path: Path) -> None:
     with reporting_to(Watch(0)):
         small_fit(folder=tmp_path)
     assert seen[:2] == [3.0, 4.0]
+
+
+def test_every_type_and_shape_comes_back_through_the_file(tmp_path: Path) -> None:
+    tensors = {
+        "scalar": torch.tensor(3.5),
+        "empty": torch.zeros(0, 4),
+        "double": torch.rand(3, dtype=torch.float64),
+        "half": torch.rand(2, 3).to(torch.bfloat16),
+        "bytes": torch.arange(7, dtype=torch.uint8),
+        "long": torch.tensor([[2**40, -1]]),
+        "flags": torch.tensor([True, False]),
+        "turned": torch.rand(4, 2).T,
+    }
+    with opened(tmp_path, {"seed": 1}) as folder:
+        for epochs in (9, 1000, 3):  # the header grows and shrinks over the same spare file
+            folder.save(Course(epochs_done=epochs), Snapshot(tensors, {"extra": {}, "generators": {}}), None, {})
+            found = folder.load()
+            assert found is not None
+            assert found.course.epochs_done == epochs
+            assert found.snapshot.tensors.keys() == tensors.keys()
+            for name, tensor in tensors.items():
+                assert found.snapshot.tensors[name].dtype == tensor.dtype
+                assert torch.equal(found.snapshot.tensors[name], tensor)
+    assert [path.name for path in tmp_path.iterdir()] == [STATE]
+
+
+def test_a_disk_without_hard_links_keeps_state_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path, target: Path) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    stopped_after(3, lambda: small_fit(folder=tmp_path))
+    assert small_fit(folder=tmp_path).resumed_at_epoch == 3
