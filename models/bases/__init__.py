@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from models.bases.config import BaseConfig, LightGCNConfig
+from models.bases.config import (
+    BaseConfig,
+    BPRMFConfig,
+    LightGCNConfig,
+    PolyCFConfig,
+    PolyCFEmbeddingConfig,
+    PolyCFSignalConfig,
+    SimGCLConfig,
+    WeightedGCLConfig,
+)
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -32,6 +41,12 @@ class BaseSpec:
 
 BASES: dict[str, BaseSpec] = {
     "lightgcn": BaseSpec(LightGCNConfig, "models.bases.lightgcn", "LightGCN"),
+    "weightedgcl": BaseSpec(WeightedGCLConfig, "models.bases.weightedgcl", "WeightedGCL"),
+    "bprmf": BaseSpec(BPRMFConfig, "models.bases.lightgcn", "LightGCN"),
+    "simgcl": BaseSpec(SimGCLConfig, "models.bases.weightedgcl", "WeightedGCL"),
+    "polycf": BaseSpec(PolyCFConfig, "models.bases.polycf", "PolyCF"),
+    "polycf-embedding": BaseSpec(PolyCFEmbeddingConfig, "models.bases.polycf_embedding", "PolyCFEmbedding"),
+    "polycf-signal": BaseSpec(PolyCFSignalConfig, "models.bases.polycf_signal", "PolyCFSignal"),
 }
 
 
@@ -42,4 +57,26 @@ def base_spec(name: str) -> BaseSpec:
     return BASES[name]
 
 
-__all__ = ["BASES", "BaseConfig", "BaseSpec", "LightGCNConfig", "base_spec"]
+def refuse_without_embeddings(base: BaseConfig, enhancer: str) -> None:
+    """An enhancer works on the embeddings of its base; says so where the base has none."""
+    if base.dim == 0:
+        raise LmmrecError(
+            f"base model {base.name!r} has no embeddings that {enhancer!r} could reach; "
+            "train it alone (method base), or put the enhancer on polycf or polycf-embedding"
+        )
+
+
+__all__ = [
+    "BASES",
+    "BPRMFConfig",
+    "BaseConfig",
+    "BaseSpec",
+    "LightGCNConfig",
+    "PolyCFConfig",
+    "PolyCFEmbeddingConfig",
+    "PolyCFSignalConfig",
+    "SimGCLConfig",
+    "WeightedGCLConfig",
+    "base_spec",
+    "refuse_without_embeddings",
+]

@@ -5,10 +5,10 @@ How a run runs (device, seed, threads) and how it is optimised belong to `models
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel as Settings
-from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 
 class BaseConfig(Settings):
@@ -27,10 +27,145 @@ class BaseConfig(Settings):
 class LightGCNConfig(BaseConfig):
     """LightGCN (He et al. 2020) as RLMRec trains it."""
 
-    name: Literal["lightgcn"] = "lightgcn"
+    name: str = "lightgcn"
     num_layers: NonNegativeInt = 3
     """K, propagation layers; RLMRec uses 3 (Amazon, Yelp) and 2 (Steam). 0 is plain matrix factorisation."""
     combine: Literal["sum", "mean", "last"] = "sum"
     """How x^(0) … x^(K) become x: `sum` in RLMRec's code, `mean` in the LightGCN paper."""
     keep_prob: float = Field(default=0.8, gt=0.0, le=1.0)
     """Share of directed adjacency entries kept in a training step; 0.8 in RLMRec's code, without rescaling."""
+
+
+GAMMAS = (0.0, 0.5, 1.0)
+
+
+class PolyCFSignalConfig(BaseConfig):
+    """The signal form of PolyCF (Qin et al., arXiv 2401.12590, as we reconstruct it): a learned filter, no embeddings."""
+
+    name: Literal["polycf-signal"] = "polycf-signal"
+    dim: Literal[0] = 0
+    """No ID embeddings: nothing that an enhancer could reach."""
+    gammas: tuple[float, ...] = Field(default=GAMMAS, min_length=1)
+    """Gamma, the powers of the user degree in R_gamma = D_U^-gamma R D_I^-(1-gamma); 0, 1/2 and 1 in a follower's code."""
+    degree: PositiveInt = 3
+    """K, highest power of the Gram filters."""
+    rank: PositiveInt = 128
+    """r, singular vectors of the ideal low pass; 64 and 256 were tried on validation too."""
+    theta: tuple[tuple[float, ...], ...] | None = None
+    """Weights of the powers, one row per gamma with K entries; None learns them."""
+    omega: float | None = None
+    """Weight of the ideal low pass, 0.3 in GF-CF; None learns it."""
+    held_out: float = Field(default=0.2, gt=0.0, lt=1.0)
+    """rho, share of each user's train items that are targets while the weights are learned."""
+    negatives: PositiveInt = 8
+    """Uniform negatives per target."""
+    recovery: NonNegativeFloat = 0.3
+    """eta, weight of the squared recovery of held-out entries against ranking; chosen on validation of Amazon-book."""
+    shrinkage: PositiveFloat = 1e-4
+    """kappa, weight of ‖(theta, omega)‖²; above 0, so that the minimum is one point."""
+    fit_users: PositiveInt = 8192
+    """Users at most whose targets are learned from: a dozen numbers need no more."""
+
+    @model_validator(mode="after")
+    def _theta_fits(self) -> Self:
+        if self.theta is not None and [len(row) for row in self.theta] != [self.degree] * len(self.gammas):
+            raise ValueError(f"theta needs {len(self.gammas)} rows (one per gamma) of {self.degree} (powers 1 … K)")
+        return self
+
+
+class PolynomialConfig(BaseConfig):
+    """The embedding side of PolyCF, our own: the same polynomial on the user-item graph, over ID embeddings."""
+
+    gammas: tuple[float, ...] = Field(default=GAMMAS, min_length=1)
+    """Gamma as in the signal form; 1/2 is the adjacency of LightGCN."""
+    degree: PositiveInt = 3
+    """K, propagation layers; 3 as in LightGCN."""
+    rank: PositiveInt = 128
+    """r, singular vectors of the ideal low pass."""
+    theta: tuple[tuple[float, ...], ...] | None = None
+    """Weights of the layers, one row per gamma with K + 1 entries; None starts at 1 / |Gamma| and learns them."""
+    omega: float | None = None
+    """Weight of the ideal low pass; None starts at 0.3 and learns it, 0 leaves it out."""
+
+    @model_validator(mode="after")
+    def _theta_fits(self) -> Self:
+        if self.theta is not None and [len(row) for row in self.theta] != [self.degree + 1] * len(self.gammas):
+            raise ValueError(f"theta needs {len(self.gammas)} rows (one per gamma) of {self.degree + 1} (layers 0 … K)")
+        return self
+
+
+class PolyCFEmbeddingConfig(PolynomialConfig):
+    """The embedding form of PolyCF."""
+
+    name: Literal["polycf-embedding"] = "polycf-embedding"
+
+
+class PolyCFConfig(PolynomialConfig):
+    """PolyCF as enhancers meet it: the signal form's score plus beta times that of embeddings, our own combination."""
+
+    name: Literal["polycf"] = "polycf"
+    signal: PolyCFSignalConfig = PolyCFSignalConfig()
+    """The filter, learned first and then fixed."""
+
+
+class BPRMFConfig(LightGCNConfig):
+    """Matrix factorisation with BPR (Rendle et al. 2009): LightGCN without propagation."""
+
+    name: str = "bprmf"
+    num_layers: NonNegativeInt = 0
+    """K; no propagation."""
+    keep_prob: float = Field(default=1.0, gt=0.0, le=1.0)
+    """There are no edges to drop."""
+
+
+class WeightedGCLConfig(BaseConfig):
+    """WeightedGCL (Xu et al., SIGIR 2025); what the small splits need beyond the published code stands in docs/method.md."""
+
+    name: str = "weightedgcl"
+    l2: NonNegativeFloat = 1e-5
+    """lambda_Theta over all parameters; 0 in the published code, whose own term (`ego_norm`) is too weak on small splits."""
+    num_layers: PositiveInt = 2
+    """K, propagation layers; 2 in the published code (grid 2, 3, 4)."""
+    ids_in_mean: bool = False
+    """Whether x^(0) belongs to the layer mean; the published code leaves it out."""
+    combine: Literal["mean", "sum"] = "mean"
+    """How the layers become x."""
+    keep_prob: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Share of directed adjacency entries kept in a step; the published code drops none."""
+    noise_layers: Literal["last", "every"] = "last"
+    """Where the perturbed passes get their noise: after the deepest layer (WeightedGCL) or after each (SimGCL)."""
+    noise: NonNegativeFloat = 0.1
+    """epsilon, Euclidean length of each node's noise; 0.1 in the published code."""
+    excitation: bool = True
+    """Weighs the features of each view by squeeze and excitation; SimGCL does not."""
+    contrast_weight: NonNegativeFloat = 0.5
+    """lambda_cl, weight of the contrast of users plus that of items, each averaged over distinct nodes of the batch.
+
+    The published 1e-3 multiplies a sum over nodes: about 0.5 at batch 512 and 3 at batch 4,096.
+    """
+    contrast_temperature: float = Field(default=0.2, ge=0.02)
+    """tau of the contrast; 0.2 in the published code (grid 0.2, 0.4, 0.6, 0.8)."""
+    ego_norm: NonNegativeFloat = 1e-4
+    """Weight of (‖E_u‖ + ‖E_i+‖ + ‖E_i-‖) / B over the batch's ID rows, norms not squared; 1e-4 in the published code."""
+
+
+class SimGCLConfig(WeightedGCLConfig):
+    """SimGCL (Yu et al., SIGIR 2022) as RLMRec trains it: noise on every layer, no excitation, the sum of all layers."""
+
+    name: str = "simgcl"
+    num_layers: PositiveInt = 3
+    """K; 3 in RLMRec's code."""
+    ids_in_mean: bool = True
+    """x^(0) belongs to the sum in RLMRec's code."""
+    combine: Literal["mean", "sum"] = "sum"
+    """How the layers become x; the sum in RLMRec's code."""
+    noise_layers: Literal["last", "every"] = "every"
+    """Noise after each layer."""
+    noise: NonNegativeFloat = 0.9
+    """epsilon; 0.9 in RLMRec's code (0.2 on Steam)."""
+    excitation: bool = False
+    """No squeeze and excitation."""
+    contrast_weight: NonNegativeFloat = 0.1
+    """lambda_cl; 0.1 in RLMRec's code, averaged over the rows of the batch."""
+    ego_norm: NonNegativeFloat = 0.0
+    """RLMRec regularises all parameters instead (`l2`, 1e-5)."""
