@@ -1,6 +1,6 @@
 """Training in a real process that is killed with SIGKILL at random moments: the resumed run ends in the same bytes.
 
-How often: `LMMREC_TEST_KILLS=20 pytest tests/models/training/test_kills.py` kills 20 times per model.
+How often: `TRAINING_KILLS=20 pytest tests/models/training/test_kills.py` kills 20 times per model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.models.training.small import LMMREC, TRAINING, small_fit, stored_byte
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-KILLS = int(os.environ.get("LMMREC_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("TRAINING_KILLS", "3"))
 LONG = TRAINING.model_copy(update={"max_epochs": 80, "patience": 80})
 
 
