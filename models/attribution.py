@@ -1,7 +1,7 @@
 """Where a score comes from: the share of each item of a user's history in what the graph says about another item.
 
-Exact for models whose final user row is a weighted sum of propagated layers (LightGCN): nothing is sampled, approximated or
-retrained, and the shares add up to the score. Turning shares into sentences belongs to the pipeline.
+Exact: nothing is sampled, approximated or retrained, and the shares add up to the score. How a base model splits its score is
+its own hook (`BaseModel.history_shares`). Turning shares into sentences belongs to the pipeline.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from models.bases import LightGCNConfig
-from models.bases.lightgcn import layer_weights
-from models.graph import BipartiteGraph, propagate
+from models.bases import base_spec
 from models.training.fitted import FittedModel
 
 
@@ -24,7 +22,7 @@ class Attribution:
 
     score: float
     own: float
-    """From the user's ID row: what is learned of the user beside the graph."""
+    """From the user's ID row or embeddings: what is learned of the user beside the graph."""
     history: np.ndarray
     """(n,) int64 train items of the user."""
     shares: np.ndarray
@@ -35,27 +33,14 @@ class Attribution:
 
 @torch.no_grad()
 def attribute(model: FittedModel, train: sp.csr_matrix, user_idx: int, item_idx: int) -> Attribution | None:
-    """Splits the score of one user and item over the user's train items.
+    """Splits the score of one user and item over the user's train items; `train` is what the model was trained on.
 
-    With x_u = sum_k w_k x_u^(k) and, for k >= 1, x_u^(k) = sum_j a_uj x_j^(k-1) over the user's train items j, item j adds
-    a_uj (sum_{k>=1} w_k x_j^(k-1)) · x_i. `train` is the matrix (users, items) that the model was trained on.
-
-    Returns None for base models that are no weighted sum of layers.
+    Returns None for base models whose score does not split that way.
     """
-    if not isinstance(model.base, LightGCNConfig):
+    base = base_spec(model.base.name).model()
+    found = base.history_shares(model.base, model.final, model.parameters, train, user_idx, item_idx)
+    if found is None:
         return None
-    weights = layer_weights(model.base)
-    table = model.parameters["base.table"].to("cpu", torch.float32)
-    target = model.final["items"][item_idx].to("cpu", torch.float64)
+    score = float(model.score(np.array([user_idx]))[0, item_idx])
     history = np.asarray(train[user_idx].indices, dtype=np.int64)
-    rows = torch.from_numpy(model.num_users + history)
-    layers = propagate(BipartiteGraph(train).full, table, weights, layer_rows=rows).layers  # (K + 1, history, d)
-    reached = torch.zeros(len(history), table.shape[1], dtype=torch.float64)
-    for weight, layer in zip(weights[1:], layers if layers is not None else (), strict=False):
-        reached += weight * layer.to(torch.float64)
-    popularity = np.bincount(train.indices, minlength=train.shape[1])[history]
-    edges = 1.0 / np.sqrt(max(len(history), 1) * np.maximum(popularity, 1).astype(np.float64))
-    shares = edges * (reached @ target).numpy()
-    own = weights[0] * float(table[user_idx].to(torch.float64) @ target)
-    score = float(model.final["users"][user_idx].to("cpu", torch.float64) @ target)
-    return Attribution(score, own, history, shares, rest=score - own - float(shares.sum()))
+    return Attribution(score, found.own, history, found.shares, rest=score - found.own - float(found.shares.sum()))

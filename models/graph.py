@@ -77,6 +77,18 @@ class BipartiteGraph:
         transposed = values.index_select(0, self._transpose_position)
         return Adjacency(self._with_values(values), self._with_values(transposed))
 
+    def weighted(self, gamma: float, divisor: float) -> Adjacency:
+        """The edge of user u and item i weighs d_u^-gamma·d_i^-(1-gamma) / divisor in both directions; 1/2 is `full`'s."""
+        if gamma == 0.5 and divisor == 1.0:
+            return self.full
+        starts = self._indptr.cpu().numpy()
+        degree = np.maximum(np.diff(starts), 1).astype(np.float64)
+        factor = np.concatenate([degree[: self.num_users] ** -gamma, degree[self.num_users :] ** (gamma - 1.0)])
+        rows = np.repeat(np.arange(self.num_nodes), np.diff(starts))
+        values = (factor[rows] * factor[self._indices.cpu().numpy()] / divisor).astype(np.float32)
+        matrix = self._with_values(torch.from_numpy(values).to(self.device))
+        return Adjacency(matrix, matrix)
+
     def _with_values(self, values: Tensor) -> Tensor:
         return sparse_csr(self._indptr, self._indices, values, (self.num_nodes, self.num_nodes))
 

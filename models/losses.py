@@ -47,6 +47,18 @@ class _BPR(torch.autograd.Function):
         return of_rows.new_zeros(ctx.table_shape).index_add_(0, rows, of_rows), None, None, None
 
 
+def fused_bpr(
+    table: Tensor, users: Tensor, positives: Tensor, negatives: Tensor, margin: Tensor, scale: Tensor
+) -> Tensor:
+    """BPR of a sum of two models: mean softplus(-margin - scale·<x_u, x_i+ - x_i->).
+
+    `margin` (batch,) is s+ - s- of the other model, `scale` a scalar; the rest is as in `bpr`.
+    """
+    difference = table.index_select(0, positives) - table.index_select(0, negatives)
+    own = (table.index_select(0, users) * difference).sum(dim=1)
+    return functional.softplus(-margin - scale * own).mean()
+
+
 def info_nce(queries: Tensor, keys: Tensor, temperature: float, symmetric: bool = False) -> Tensor:
     """Mean over rows m of -log exp(cos(q_m, k_m) / tau) / sum_l exp(cos(q_m, k_l) / tau) (van den Oord et al. 2018).
 

@@ -12,7 +12,7 @@ from typing import Any
 from assets.lake import Address
 from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
-from models.bases import BaseConfig, base_spec
+from models.bases import BaseConfig, base_spec, refuse_without_embeddings
 from models.enhancers import EnhancerConfig, enhancer_spec
 from models.errors import LmmrecError
 from models.training.config import PRESETS, TrainingConfig
@@ -49,15 +49,18 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
         preset: training preset of the dataset's catalogue entry.
 
     Raises:
-        LmmrecError: unknown base model, or a variant that the method does not have.
+        LmmrecError: unknown base model, an enhancer on one without embeddings, or a variant that the method does not have.
     """
     assert address.base_model is not None
     assert address.seed is not None
     known = ("full", *CONTROLS) if METHODS[method].needs_text else ("full",)
     if address.variant not in known:
         raise LmmrecError(f"method '{method}' has no variant '{address.variant}': known are {', '.join(known)}.")
+    base = base_spec(address.base_model).config(name=address.base_model)
+    if method != "base":
+        refuse_without_embeddings(base, method)
     return CellPlan(
-        base=base_spec(address.base_model).config(name=address.base_model),
+        base=base,
         enhancer=None if method == "base" else enhancer_spec(method).config(name=method),
         training=PRESETS[preset],
         text_control=None if address.variant == "full" else address.variant,

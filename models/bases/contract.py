@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
@@ -79,8 +80,17 @@ class Term(NamedTuple):
     value: Tensor
 
 
+class HistoryShares(NamedTuple):
+    """A score split over the user's train items, as far as the model allows it."""
+
+    own: float
+    """From the user's ID row: what is learned of the user beside the filter or the graph."""
+    shares: np.ndarray
+    """(n,) float64: what each item of the history adds."""
+
+
 class BaseModel(nn.Module, ABC):
-    """A graph model with one learnable ID embedding per node."""
+    """A graph model with one learnable ID embedding per node; with `dim` 0 a model that has none, and no training steps."""
 
     reads_layers: ClassVar[bool] = False
     """True where `loss` reads the layers of the batch's rows."""
@@ -93,6 +103,11 @@ class BaseModel(nn.Module, ABC):
             torch.cat([xavier_uniform(num_users, config.dim, rng), xavier_uniform(num_items, config.dim, rng)])
         )
         """E, (users + items, d): x^(0)."""
+
+    @property
+    def learns_by_steps(self) -> bool:
+        """False for a model without embeddings: all that it learns it learns in `prepare`."""
+        return self.table.shape[1] > 0
 
     def prepare(self, graph: BipartiteGraph) -> None:
         """Called once before the first step with the graph that is trained and scored with, on its device."""
@@ -111,7 +126,7 @@ class BaseModel(nn.Module, ABC):
 
     def param_groups(self, l2: float) -> list[dict[str, Any]]:
         """Optimizer groups. Adam adds weight_decay·θ to the gradient, and 2·l2·θ is the gradient of l2·‖Θ‖²."""
-        return [{"params": list(self.parameters()), "weight_decay": 2.0 * l2}]
+        return [{"params": [p for p in self.parameters() if p.requires_grad], "weight_decay": 2.0 * l2}]
 
     @torch.no_grad()
     def final_tensors(self, final: Tensor) -> dict[str, Tensor]:
@@ -122,6 +137,27 @@ class BaseModel(nn.Module, ABC):
     def score(tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
         """(batch,) int64 users -> (batch, items) float32 scores of every item."""
         return tensors["users"].index_select(0, user_idx) @ tensors["items"].T
+
+    def score_in_training(self, tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
+        """The same as `score`; a model may use what it holds while it trains."""
+        return self.score(tensors, user_idx)
+
+    @staticmethod
+    def final_shapes(config: BaseConfig, num_users: int, num_items: int) -> dict[str, tuple[int | None, ...]]:
+        """Names and shapes of `final_tensors`, by which a checkpoint is checked; None is any length."""
+        return {"users": (num_users, config.dim), "items": (num_items, config.dim)}
+
+    @staticmethod
+    def history_shares(
+        config: BaseConfig,
+        final: Mapping[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        train: sp.csr_matrix,
+        user_idx: int,
+        item_idx: int,
+    ) -> HistoryShares | None:
+        """The score of one pair, split over the user's items in `train`; None where the model knows no such split."""
+        return None
 
 
 def xavier_uniform(rows: int, columns: int, rng: torch.Generator) -> Tensor:

@@ -6,12 +6,16 @@ matrix factorisation with BPR. Details and their sources: docs/models.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from models.bases.config import LightGCNConfig
-from models.bases.contract import BaseModel
+from models.bases.config import BaseConfig, LightGCNConfig
+from models.bases.contract import BaseModel, HistoryShares
+from models.bases.layer_shares import layer_shares
 from models.graph import Adjacency, BipartiteGraph, Propagated, propagate
 
 
@@ -28,6 +32,19 @@ class LightGCN(BaseModel):
 
     def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
         return propagate(adjacency, table, self.layer_weights, layer_rows)
+
+    @staticmethod
+    def history_shares(
+        config: BaseConfig,
+        final: Mapping[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        train: sp.csr_matrix,
+        user_idx: int,
+        item_idx: int,
+    ) -> HistoryShares | None:
+        assert isinstance(config, LightGCNConfig)
+        weights = layer_weights(config)
+        return layer_shares(weights, parameters["base.table"], final["items"][item_idx], train, user_idx)
 
 
 def layer_weights(config: LightGCNConfig) -> tuple[float, ...]:

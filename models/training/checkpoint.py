@@ -112,12 +112,14 @@ def _read_tensors(path: Path, device: str) -> dict[str, dict[str, Tensor]]:
 
 
 def _check_rows(model: FittedModel, folder: Path) -> None:
-    for side, rows in (("users", model.num_users), ("items", model.num_items)):
-        found = tuple(model.final[side].shape) if side in model.final else None
-        if found != (rows, model.base.dim):
+    expected = base_spec(model.base.name).model().final_shapes(model.base, model.num_users, model.num_items)
+    for name, shape in expected.items():
+        found = tuple(model.final[name].shape) if name in model.final else None
+        fits = found is not None and len(found) == len(shape)
+        if not fits or any(want not in (None, have) for want, have in zip(shape, found or (), strict=True)):
             raise LmmrecError(
-                f"{folder / 'model.safetensors'}: tensor 'final.{side}' has shape {found}, "
-                f"but config.json says {(rows, model.base.dim)}; train the model again"
+                f"{folder / 'model.safetensors'}: tensor 'final.{name}' has shape {found}, "
+                f"but config.json says {shape}; train the model again"
             )
 
 

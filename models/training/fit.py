@@ -75,7 +75,8 @@ def fit(
         trainer = Trainer(data, base, enhancer, training, run)
         if warm_start is not None:
             trainer.start_from(warm_start.initial(trainer.weights(), base, enhancer))
-        fitting = _Fitting(trainer, data, training, folder)
+        steps = training if trainer.base.learns_by_steps else training.model_copy(update={"max_epochs": 1})
+        fitting = _Fitting(trainer, data, steps, folder)
         fitting.resume()
         resumed_at, before_s = fitting.course.epochs_done, fitting.course.seconds
         fitting.train(f"train {base.name}" if enhancer is None else f"train {enhancer.name} on {base.name}")
@@ -203,7 +204,7 @@ class _Snapshot:
 
     def score(self, user_idx: np.ndarray) -> Tensor:
         users = torch.as_tensor(user_idx, dtype=torch.int64, device=self.trainer.device)
-        return self.trainer.base.score(self.tensors, users)
+        return self.trainer.base.score_in_training(self.tensors, users)
 
 
 @contextmanager

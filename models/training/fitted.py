@@ -27,7 +27,7 @@ class FittedModel:
     num_users: int
     num_items: int
     final: Mapping[str, Tensor]
-    """The tensors that the base model's `score` reads; at least `users` (users, d) and `items` (items, d)."""
+    """The tensors that the base model's `score` reads; their names and shapes are its `final_shapes`."""
     parameters: Mapping[str, Tensor]
     """The trained weights of the chosen epoch, by name."""
     history: list[dict[str, Any]]
@@ -44,7 +44,7 @@ class FittedModel:
     @torch.no_grad()
     def score(self, user_idx: np.ndarray) -> Tensor:
         """(batch,) user indices -> (batch, items) float32 scores of all items, on the device of the model."""
-        users = torch.as_tensor(user_idx, dtype=torch.int64, device=self.final["users"].device)
+        users = torch.as_tensor(user_idx, dtype=torch.int64, device=next(iter(self.final.values())).device)
         if len(users) and (int(users.min()) < 0 or int(users.max()) >= self.num_users):
             raise LmmrecError(
                 f"user indices must lie in 0 … {self.num_users - 1}, got {int(users.min())} … {int(users.max())}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.bases import BaseConfig, base_spec
+from models.bases import BaseConfig, base_spec, refuse_without_embeddings
 from models.bases.contract import Batch, Term, TrainingStep, distinct_rows
 from models.enhancers import EnhancerConfig, enhancer_spec
 from models.enhancers.contract import Enhancer
@@ -36,6 +36,8 @@ class Trainer:
         run: RunConfig,
     ) -> None:
         keep_freed_memory()
+        if enhancer is not None:
+            refuse_without_embeddings(base, enhancer.name)
         self.device = usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
@@ -61,6 +63,8 @@ class Trainer:
 
     def run_epoch(self, epoch: int) -> dict[str, float]:
         """One pass over all positives; the mean of each loss term over its steps, and `l2` = lambda_Theta·‖Θ‖²."""
+        if not self.base.learns_by_steps:
+            return {}
         sums: dict[str, Tensor] = {}
         first: dict[str, Tensor] = {}
         counts: dict[str, int] = {}

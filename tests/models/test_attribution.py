@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from models.attribution import attribute
-from models.bases import LightGCNConfig
+from models.bases import BaseConfig, LightGCNConfig, PolyCFConfig, PolyCFEmbeddingConfig, PolyCFSignalConfig
+from models.bases.signal_filter import SignalFilter
 from models.graph import BipartiteGraph
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData
 from models.training.fit import fit
+from models.training.fitted import FittedModel
 from tests.models.strategies import random_interactions
 from tests.reference import graph_models as reference
 
@@ -47,3 +50,35 @@ def test_a_share_is_the_flow_through_that_edge() -> None:
     for share, neighbour in zip(found.shares, TRAIN[user].indices, strict=True):
         through = adjacency[user, 9 + neighbour] * sum(layer[9 + neighbour] for layer in layers[:-1])
         assert share == pytest.approx(through @ target, abs=1e-5)
+
+
+def fitted(config: BaseConfig) -> FittedModel:
+    training = TrainingConfig(batch_size=8, learning_rate=0.05, max_epochs=5, evaluate_every=0)
+    return fit(TrainingData(TRAIN, sp.csr_matrix(TRAIN.shape)), config, None, training, RunConfig(threads=1))
+
+
+@pytest.mark.parametrize("config", [PolyCFSignalConfig(), PolyCFConfig(dim=4)], ids=lambda config: config.name)
+def test_a_filters_score_is_shared_among_the_history_and_the_rest_is_the_embeddings(config: BaseConfig) -> None:
+    model = fitted(config)
+    embedded = (model.final["users"] @ model.final["items"].T).numpy() if config.dim else np.zeros((9, 7))
+    for user in range(9):
+        found = attribute(model, TRAIN, user, 3)
+        assert found is not None
+        assert found.own == pytest.approx(embedded[user, 3], abs=1e-5)
+        assert found.rest == pytest.approx(0.0, abs=1e-4)
+        assert found.history.tolist() == TRAIN[user].indices.tolist()
+
+
+def test_a_filters_share_is_what_the_score_loses_without_that_item_in_the_signal() -> None:
+    model = fitted(PolyCFSignalConfig())
+    filters = SignalFilter.from_tensors(model.final)
+    found = attribute(model, TRAIN, 2, 5)
+    assert found is not None
+    for share, item in zip(found.shares, found.history, strict=True):
+        without = filters.signals(torch.tensor([2]))
+        without[item] = 0.0
+        assert share == pytest.approx(found.score - float(filters.respond(without)[5, 0]), abs=1e-4)
+
+
+def test_a_base_that_knows_no_split_says_so() -> None:
+    assert attribute(fitted(PolyCFEmbeddingConfig(dim=4)), TRAIN, 2, 5) is None

@@ -1,0 +1,81 @@
+"""PolyCF's polynomial over ID embeddings, so that enhancers find layers to attach to; our own form, not the paper's.
+
+    X = sum_gamma sum_{k=0..K} theta_{gamma,k} S_gamma^k E + omega·[U_r U_r^T E_u ; V_r V_r^T E_i]
+    S_gamma = [[0, R_gamma], [R_gamma^T, 0]] / sigma_max(R_gamma),  x^(k) = mean_gamma S_gamma^k E
+
+theta and omega are learned with E by BPR. S_1/2 is the adjacency of LightGCN: with it alone, theta 1 and omega 0, X is
+LightGCN's sum. There is no edge dropout.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.bases.config import PolynomialConfig
+from models.bases.contract import BaseModel
+from models.graph import Adjacency, BipartiteGraph, Propagated, propagate
+from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
+
+INITIAL_OMEGA = 0.3
+"""GF-CF's weight of the ideal low pass."""
+
+
+class PolyCFEmbedding(BaseModel):
+    """See the module. The operators are those of the graph given to `prepare`, whatever adjacency a step brings."""
+
+    reads_layers = True
+
+    def __init__(self, config: PolynomialConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
+        super().__init__(config, num_users, num_items, rng)
+        self.config = config
+        initial = torch.full((len(config.gammas), config.degree + 1), 1.0 / len(config.gammas))
+        learned = config.theta is None
+        self.theta = nn.Parameter(initial if learned else torch.tensor(config.theta), requires_grad=learned)
+        omega = INITIAL_OMEGA if config.omega is None else config.omega
+        self.omega = nn.Parameter(torch.tensor(omega), requires_grad=config.omega is None)
+        self.powers: list[Adjacency] = []
+        self.left = self.right = torch.empty(0, 0)
+
+    def prepare(self, graph: BipartiteGraph) -> None:
+        self.powers = [
+            graph.weighted(gamma, largest_singular_value(graph.edges, gamma)) for gamma in self.config.gammas
+        ]
+        if self.config.omega != 0.0:
+            left, right = leading_singular_vectors(normalised(graph.edges, 0.5), self.config.rank)
+            self.left, self.right = (torch.from_numpy(side).float().to(graph.device) for side in (left, right))
+
+    def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
+        if layer_rows is None:
+            if torch.is_grad_enabled():
+                return Propagated(self.propagate(adjacency, table, self._everyone(table)).final, None)
+            parts = zip(self.powers, self.theta.tolist(), strict=True)
+            final = torch.stack([propagate(power, table, weights).final for power, weights in parts]).sum(dim=0)
+            return Propagated(self._with_low_pass(final, table, self._everyone(table)), None)
+        chains = [self._layers(power, table, layer_rows) for power in self.powers]
+        final = torch.stack([torch.tensordot(row, chain, 1) for row, chain in zip(self.theta, chains, strict=True)])
+        return Propagated(self._with_low_pass(final.sum(dim=0), table, layer_rows), torch.stack(chains).mean(dim=0))
+
+    def _layers(self, power: Adjacency, table: Tensor, rows: Tensor) -> Tensor:
+        """(K + 1, rows, d): S^0 E … S^K E of these rows."""
+        layers = propagate(power, table, (1.0,) * (self.config.degree + 1), rows).layers
+        assert layers is not None
+        return layers
+
+    def _with_low_pass(self, final: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+        """Adds omega·[U U^T E_u ; V V^T E_i] at `rows`."""
+        if self.config.omega == 0.0:
+            return final
+        of_user = rows < self.num_users
+        users, items = of_user.nonzero().squeeze(1), (~of_user).nonzero().squeeze(1)
+        smooth = torch.cat(
+            [
+                self.left[rows[users]] @ (self.left.T @ table[: self.num_users]),
+                self.right[rows[items] - self.num_users] @ (self.right.T @ table[self.num_users :]),
+            ]
+        )
+        return final.index_add(0, torch.cat([users, items]), self.omega * smooth)
+
+    @staticmethod
+    def _everyone(table: Tensor) -> Tensor:
+        return torch.arange(len(table), device=table.device)

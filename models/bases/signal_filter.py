@@ -1,0 +1,186 @@
+"""The graph filter of PolyCF's signal form: a user's history is a signal on the items, and the filter answers with scores.
+
+    H = sum_gamma sum_{k=1..K} theta_{gamma,k} P_gamma^k + omega·D_I^-1/2 V_r V_r^T D_I^1/2
+    P_gamma = R_gamma^T R_gamma / sigma_max(R_gamma)^2,  R_gamma = D_U^-gamma R D_I^-(1-gamma)
+
+Qin et al., arXiv 2401.12590, as we reconstruct it (docs/polycf.md). No (items, items) matrix is ever made: one power is two
+sparse products. How theta and omega are found belongs to `signal_fit`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from models.graph import sparse_csr
+from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
+
+CHUNK = 256
+"""Signals that go through the filter together; the sparse products are fastest at about this width."""
+
+
+@dataclass(frozen=True)
+class SignalFilter:
+    """H and the histories it answers to, as the tensors that a checkpoint holds."""
+
+    user_starts: Tensor
+    """(users + 1,) int32: where each user's history begins in `history`."""
+    history: Tensor
+    """(pairs,) int32 items."""
+    item_starts: Tensor
+    """(items + 1,) int32: where each item's audience begins in `audience`."""
+    audience: Tensor
+    """(pairs,) int32 users: the same pairs by item."""
+    gammas: Tensor
+    """(G,) float32."""
+    sigmas: Tensor
+    """(G,) float32, sigma_max(R_gamma)."""
+    theta: Tensor
+    """(G, K) float32; column k - 1 weighs P^k."""
+    omega: Tensor
+    """() float32, weight of the ideal low pass."""
+    vectors: Tensor
+    """V_r, (items, r) float32: the first right singular vectors of R_1/2."""
+
+    @classmethod
+    def of(cls, train: sp.csr_matrix, gammas: Sequence[float], rank: int) -> SignalFilter:
+        """The filter of a binary matrix in canonical form, on the CPU; theta (G, 0) and omega are still to be set."""
+        by_item = train.T.tocsr()
+        by_item.sort_indices()
+        return cls(
+            user_starts=_int32(train.indptr),
+            history=_int32(train.indices),
+            item_starts=_int32(by_item.indptr),
+            audience=_int32(by_item.indices),
+            gammas=torch.tensor(gammas, dtype=torch.float32),
+            sigmas=torch.tensor([largest_singular_value(train, gamma) for gamma in gammas], dtype=torch.float32),
+            theta=torch.zeros(len(gammas), 0),
+            omega=torch.zeros(()),
+            vectors=torch.from_numpy(leading_singular_vectors(normalised(train, 0.5), rank)[1].astype(np.float32)),
+        )
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> SignalFilter:
+        return cls(**{field.name: tensors[field.name] for field in fields(cls)})
+
+    @staticmethod
+    def shapes(num_users: int, num_items: int, num_gammas: int, degree: int) -> dict[str, tuple[int | None, ...]]:
+        """The shape of each tensor; None is any length."""
+        return {
+            "user_starts": (num_users + 1,),
+            "history": (None,),
+            "item_starts": (num_items + 1,),
+            "audience": (None,),
+            "gammas": (num_gammas,),
+            "sigmas": (num_gammas,),
+            "theta": (num_gammas, degree),
+            "omega": (),
+            "vectors": (num_items, None),
+        }
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def to(self, device: torch.device | str) -> SignalFilter:
+        return SignalFilter(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def weighted(self, theta: Tensor, omega: Tensor) -> SignalFilter:
+        """The same filter with these coefficients."""
+        return replace(self, theta=theta.to(self.theta), omega=omega.to(self.omega))
+
+    @property
+    def num_users(self) -> int:
+        return len(self.user_starts) - 1
+
+    @property
+    def num_items(self) -> int:
+        return len(self.item_starts) - 1
+
+    def signals(self, user_idx: Tensor) -> Tensor:
+        """(items, batch) float32: column b is r_u of the b-th user, 1 at the items of her history."""
+        starts = self.user_starts.index_select(0, user_idx).long()
+        counts = self.user_starts.index_select(0, user_idx + 1).long() - starts
+        columns = torch.repeat_interleave(torch.arange(len(user_idx), device=user_idx.device), counts)
+        first = torch.repeat_interleave(starts - counts.cumsum(0) + counts, counts)
+        items = self.history.index_select(0, first + torch.arange(len(columns), device=user_idx.device)).long()
+        signals = torch.zeros(self.num_items, len(user_idx), device=user_idx.device)
+        signals[items, columns] = 1.0
+        return signals
+
+    def operators(self) -> list[tuple[Tensor, Tensor]]:
+        """Per gamma the sparse (users, items) matrix R_gamma / sigma_max and its transpose, float32 CSR."""
+        user_degree, item_degree = (starts.diff().clamp(min=1) for starts in (self.user_starts, self.item_starts))
+        by_user, by_item = (
+            torch.repeat_interleave(torch.arange(len(starts) - 1, device=starts.device), starts.diff())
+            for starts in (self.user_starts, self.item_starts)
+        )
+        found = []
+        for gamma, sigma in zip(self.gammas, self.sigmas, strict=True):
+            of_user, of_item = user_degree.float() ** -gamma / sigma, item_degree.float() ** (gamma - 1.0)
+            forward = of_user[by_user] * of_item[self.history]
+            backward = of_item[by_item] * of_user[self.audience]
+            found.append(
+                (
+                    sparse_csr(self.user_starts, self.history, forward, (self.num_users, self.num_items)),
+                    sparse_csr(self.item_starts, self.audience, backward, (self.num_items, self.num_users)),
+                )
+            )
+        return found
+
+    def respond(self, signals: Tensor) -> Tensor:
+        """(items, batch) signals r^T -> (items, batch) scores (r H)^T, by Horner's rule in 2 K products per gamma."""
+        answer = self.omega * self.low_pass(signals)
+        depth = self.theta.shape[1]
+        for (forward, backward), weights in zip(self.operators(), self.theta, strict=True):
+            partial = weights[depth - 1] * signals
+            for k in range(depth - 1, -1, -1):
+                powered = backward @ (forward @ partial)
+                partial = powered.add_(weights[k - 1] * signals) if k else powered
+            answer += partial
+        return answer
+
+    def low_pass(self, signals: Tensor) -> Tensor:
+        """(D_I^1/2 V_r V_r^T D_I^-1/2) r^T: the second summand of H without its weight, (items, batch)."""
+        root = self.item_starts.diff().clamp(min=1).float().sqrt().unsqueeze(1)
+        return (root * self.vectors) @ ((self.vectors / root).T @ signals)
+
+    def basis(self, signals: Tensor, degree: int) -> Iterator[Tensor]:
+        """What H is a weighted sum of, each (items, batch): P_gamma^k by gamma, then k = 1 … degree; last the low pass."""
+        for forward, backward in self.operators():
+            powered = signals
+            for _ in range(degree):
+                powered = backward @ (forward @ powered)
+                yield powered
+        yield self.low_pass(signals)
+
+    def diagonal(self) -> Tensor:
+        """diag(H), (items,) float32: what an item of a user's own history adds to its own score.
+
+        P is symmetric, so that (P^k)_ii is the squared length of the k-th of R e_i, R^T R e_i, R R^T R e_i, …: K products.
+        """
+        answer = self.omega * self.vectors.square().sum(dim=1)
+        operators = self.operators()
+        for rows in torch.split(torch.arange(self.num_items, device=self.history.device), CHUNK):
+            unit = torch.zeros(self.num_items, len(rows), device=rows.device)
+            unit[rows, torch.arange(len(rows), device=rows.device)] = 1.0
+            for both, weights in zip(operators, self.theta, strict=True):
+                image = unit
+                for k, weight in enumerate(weights):
+                    image = both[k % 2] @ image
+                    answer[rows] += weight * image.square().sum(dim=0)
+        return answer
+
+    def score(self, user_idx: Tensor) -> Tensor:
+        """(batch,) int64 users -> (batch, items) float32 scores r_u H."""
+        if len(user_idx) == 0:
+            return torch.zeros(0, self.num_items, device=self.history.device)
+        return torch.cat([self.respond(self.signals(part)).T for part in torch.split(user_idx, CHUNK)])
+
+
+def _int32(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(array.astype(np.int32))
