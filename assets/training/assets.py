@@ -1,6 +1,6 @@
 """Dagster assets of the training stage: one checkpoint per method, cells by variant and seed within a partition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -38,9 +38,19 @@ def checkpoint_asset(method: Method) -> dg.AssetsDefinition:
                 refuse_without_text(installation.lake, dataset, method.name)
             cells = chosen_cells(checkpoint_of(method.name), dataset, base_model, config)
         work = cell_work(method, installation)
-        return materialize_cells(context, installation, cells, work, force=config.force)
+        result = materialize_cells(context, installation, cells, work, force=config.force)
+        forget_trainings(installation, cells)
+        return result
 
     return checkpoint
+
+
+def forget_trainings(installation: Installation, cells: Sequence[Address]) -> None:
+    """Remove the states of trainings whose checkpoints are published."""
+    from assets.training.cells import forget_states
+
+    for cell in cells:
+        forget_states(installation.lake.home, cell)
 
 
 def cell_work(method: Method, installation: Installation) -> Callable[[Address, Draft, Inputs], None]:
@@ -49,13 +59,14 @@ def cell_work(method: Method, installation: Installation) -> Callable[[Address, 
     def work(address: Address, draft: Draft, inputs: Inputs) -> None:
         import json
 
-        from assets.training.cells import train_cell
+        from assets.training.cells import state_folder, train_cell
         from assets.training.curve import training_curve
         from assets.training.plan import plan_cell
 
         assert address.dataset is not None
         plan = plan_cell(address, method.name, installation.entry(address.dataset).preset)
-        figures = train_cell(plan, inputs, draft.path, installation.settings)
+        state = state_folder(installation.lake.home, address, method.code_version)
+        figures = train_cell(plan, inputs, draft.path, installation.settings, state)
         history = json.loads((draft.path / "history.json").read_bytes())
         title = f"{method.name} on {address.base_model}, {address.dataset}, {address.variant}, seed {address.seed}"
         draft.metadata.update(figures, training_curve_md=training_curve(history, figures["best_epoch"], title))

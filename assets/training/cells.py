@@ -1,14 +1,17 @@
 """Training one cell: from folders of inputs to a folder with a self-contained checkpoint.
 
 Works in a REPL without Dagster. What the cell is stands in its plan (`plan.py`); how a model is fitted belongs to
-`models.training`. Seconds and device go into the figures, never into the files.
+`models.training`. Seconds, device and resumptions go into the figures, never into the files. The state of a training under
+way lies beside the lake and goes when its checkpoint is published.
 """
 
 from __future__ import annotations
 
+import shutil
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assets.lake import Address, Lake
 from assets.settings import Settings
@@ -18,6 +21,13 @@ from assets.training.data import load_data
 from assets.training.plan import CellPlan
 from models.errors import LmmrecError
 
+if TYPE_CHECKING:
+    from models.training.config import RunConfig
+    from models.training.data import TrainingData
+    from models.training.fitted import FittedModel
+
+STATES = "training"
+"""Folder under LMMREC_HOME with the states of trainings under way."""
 SHOWN_METRICS = ("recall_20", "ndcg_20")
 """Validation metrics of the best epoch that stand in the figures."""
 
@@ -35,7 +45,23 @@ def refuse_without_text(lake: Lake, dataset: str, method: str) -> None:
         )
 
 
-def train_cell(plan: CellPlan, inputs: Mapping[str, Path], target: Path, settings: Settings) -> dict[str, Any]:
+def state_folder(home: Path, address: Address, code_version: str) -> Path:
+    """Where the training of a cell keeps its state; states of another code version are never gone on with."""
+    return home / STATES / address.relative_path / f"code={code_version}"
+
+
+def forget_states(home: Path, address: Address) -> None:
+    """Remove what the training of a published cell kept, and folders that are empty then."""
+    folder = home / STATES / address.relative_path
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in folder.relative_to(home).parents[:-1]:
+        if (home / parent).is_dir() and not any((home / parent).iterdir()):
+            (home / parent).rmdir()
+
+
+def train_cell(
+    plan: CellPlan, inputs: Mapping[str, Path], target: Path, settings: Settings, state: Path | None = None
+) -> dict[str, Any]:
     """Fit the model of `plan`, save it under `target` and return figures.
 
     Args:
@@ -43,13 +69,14 @@ def train_cell(plan: CellPlan, inputs: Mapping[str, Path], target: Path, setting
         inputs: folders of `split`, `interactions` (ids) and, for methods that read text, `text_embeddings`.
         target: an empty folder; gets model.safetensors, config.json, history.json and ids.json.
         settings: device and threads.
+        state: folder that is replaced after every epoch, so that a killed training goes on there; None keeps nothing. A
+            state of another plan or other inputs is said and thrown away.
 
     Raises:
-        LmmrecError: vectors or ids do not fit the split, or the device is not there.
+        LmmrecError: vectors or ids do not fit the split, the device is not there, or training diverges.
     """
     from models.training.checkpoint import save
     from models.training.config import RunConfig
-    from models.training.fit import fit
 
     data = load_data(inputs["split"], inputs.get("text_embeddings"), plan.text_control, plan.seed)
     users = read_column(inputs["interactions"] / "users.parquet", "user_id")
@@ -61,9 +88,29 @@ def train_cell(plan: CellPlan, inputs: Mapping[str, Path], target: Path, setting
         )
     device = resolve_device(settings.device)
     run = RunConfig(seed=plan.seed, device=device, threads=settings.threads)
-    model = fit(data, plan.base, plan.enhancer, plan.training, run)
+    model, notes = _fit(plan, data, run, state)
     save(model, target, users, items)
-    return figures(model.history, model.best_epoch, model.seconds) | {"device": device}
+    found = figures(model.history, model.best_epoch, model.seconds) | {"device": device}
+    if model.resumed_at_epoch:
+        found["resumed_at_epoch"] = model.resumed_at_epoch
+    return found | ({"training_notes": "; ".join(notes)} if notes else {})
+
+
+def _fit(plan: CellPlan, data: TrainingData, run: RunConfig, state: Path | None) -> tuple[FittedModel, list[str]]:
+    """The fitted model, and what a reader should know of how it came about."""
+    from models.training.fit import fit
+    from models.training.state import OtherRunError, discard
+
+    notes = []
+    try:
+        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state)
+    except OtherRunError as error:
+        assert state is not None
+        notes.append(f"a stored state was of another run, so training started over ({'; '.join(error.differences)})")
+        warnings.warn(notes[0], stacklevel=2)
+        discard(state)
+        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state)
+    return model, [*notes, *model.notes]
 
 
 def resolve_device(kind: str) -> str:

@@ -59,6 +59,7 @@ def test_from_split_to_leaderboard_and_a_second_time_for_nothing(lake: Lake) -> 
     for name in ("base_checkpoint", "lmmrec_checkpoint", "base_metrics", "lmmrec_metrics"):
         result = run([name], GRID_KEY, seeds=[2023])
         assert result.success, failure(result)
+    assert not (lake.home / "training").exists()  # no state of a training stays once its checkpoint is published
     trained = metadata(run(["lmmrec_checkpoint"], GRID_KEY, seeds=[2023]), "lmmrec_checkpoint")
     assert trained["cells_made"] == 0
     assert trained["training_curve"].count("data:image/png;base64,") == 2

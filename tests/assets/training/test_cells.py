@@ -11,7 +11,7 @@ from assets.datasets.catalog import find_dataset
 from assets.lake import Address, Lake
 from assets.recipes import Situation
 from assets.settings import Settings
-from assets.training.cells import refuse_without_text, resolve_device, train_cell
+from assets.training.cells import forget_states, refuse_without_text, resolve_device, state_folder, train_cell
 from assets.training.curve import loss_terms, training_curve
 from assets.training.data import CONTROLS, load_data
 from assets.training.methods import METHODS, checkpoint_of
@@ -19,6 +19,7 @@ from assets.training.plan import CellPlan, plan_cell
 from assets.training.recipe import RECIPES
 from models.enhancers import ENHANCERS
 from models.errors import LmmrecError
+from models.progress import Step, reporting_to
 from tests.assets.synthetic import DATASET, ITEMS, USERS, write_lake
 
 pytestmark = pytest.mark.integration
@@ -70,6 +71,65 @@ def test_the_same_cell_gives_the_same_bytes(lake: Lake, tmp_path: Path) -> None:
         train_cell(plan, folders(lake, "lmmrec"), tmp_path / name, Settings(device="cpu", threads=1))
     for file in sorted((tmp_path / "one").iterdir()):
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes(), file.name
+
+
+class StoppedError(Exception):
+    """Stands for a kill."""
+
+
+class StopAfterTwo:
+    """A reporter that ends training after its second epoch."""
+
+    def started(self, step: Step) -> None: ...
+
+    def changed(self, step: Step) -> None:
+        if step.name.startswith("train") and step.done == 2:
+            raise StoppedError
+
+    def finished(self, step: Step) -> None: ...
+
+
+def stopped(plan: CellPlan, inputs: dict[str, Path], target: Path, state: Path) -> None:
+    with pytest.raises(StoppedError), reporting_to(StopAfterTwo()):
+        train_cell(plan, inputs, target, Settings(device="cpu", threads=1), state)
+
+
+def test_a_cell_stopped_in_training_goes_on_to_the_same_bytes(lake: Lake, tmp_path: Path) -> None:
+    plan, settings = short(plan_cell(cell("lmmrec"), "lmmrec", "lmmrec")), Settings(device="cpu", threads=1)
+    inputs, state = folders(lake, "lmmrec"), state_folder(lake.home, cell("lmmrec"), "1")
+    stopped(plan, inputs, tmp_path / "stopped", state)
+    resumed = train_cell(plan, inputs, tmp_path / "resumed", settings, state)
+    whole = train_cell(plan, inputs, tmp_path / "whole", settings)
+    assert resumed["resumed_at_epoch"] == 2
+    assert "resumed_at_epoch" not in whole
+    for file in sorted((tmp_path / "whole").iterdir()):
+        assert file.read_bytes() == (tmp_path / "resumed" / file.name).read_bytes(), file.name
+
+
+def test_a_cell_with_another_plan_than_the_stored_state_says_so_and_starts_over(lake: Lake, tmp_path: Path) -> None:
+    plan, settings = short(plan_cell(cell("base"), "base", "lmmrec")), Settings(device="cpu", threads=1)
+    inputs, state = folders(lake, "base"), state_folder(lake.home, cell("base"), "1")
+    stopped(plan, inputs, tmp_path / "stopped", state)
+    other = replace(plan, training=plan.training.model_copy(update={"batch_size": 99}))
+    with pytest.warns(UserWarning, match=r"started over \(training\.batch_size: 512 -> 99\)"):
+        found = train_cell(other, inputs, tmp_path / "other", settings, state)
+    assert "training.batch_size: 512 -> 99" in found["training_notes"]
+    train_cell(other, inputs, tmp_path / "fresh", settings)
+    weights = "model.safetensors"
+    assert (tmp_path / "other" / weights).read_bytes() == (tmp_path / "fresh" / weights).read_bytes()
+
+
+def test_states_lie_outside_the_lake_apart_by_cell_and_code_version_and_leave_nothing(home: Path) -> None:
+    addresses = [cell("base"), cell("lmmrec"), cell("base", seed=7)]
+    places = {state_folder(home, address, version) for address in addresses for version in ("1", "2")}
+    assert len(places) == 6
+    for place in places:
+        place.mkdir(parents=True)
+        assert not place.is_relative_to(Lake(home).root)
+    for address in addresses:
+        forget_states(home, address)
+    assert not (home / "training").exists()
+    forget_states(home, cell("base"))
 
 
 def test_ids_stand_in_the_checkpoint_in_row_order(lake: Lake, tmp_path: Path) -> None:
