@@ -39,7 +39,7 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """A reporter that ends training after so many epochs."""
+    """A reporter that ends training after so many epochs, or after its last one."""
 
     def __init__(self, epochs: int) -> None:
         self._epochs = epochs
@@ -47,7 +47,7 @@ class StopAfter:
     def started(self, step: Step) -> None: ...
 
     def changed(self, step: Step) -> None:
-        if step.name.startswith("train") and step.done == self._epochs:
+        if step.name.startswith("train") and step.done == min(self._epochs, step.total or self._epochs):
             raise StoppedError
 
     def finished(self, step: Step) -> None: ...
@@ -81,7 +81,7 @@ def test_every_model_stopped_and_resumed_ends_in_the_bytes_of_the_undisturbed_ru
 
     stopped_after(after, train)
     resumed = train()
-    assert resumed.resumed_at_epoch == after
+    assert resumed.resumed_at_epoch == (after if base.dim else 1)  # without embeddings, one epoch is all
     assert stored_bytes(resumed, tmp_path / "resumed") == stored_bytes(train(None), tmp_path / "undisturbed")
 
 
