@@ -59,50 +59,59 @@ def fused_bpr(
     return functional.softplus(-margin - scale * own).mean()
 
 
-def info_nce(queries: Tensor, keys: Tensor, temperature: float, symmetric: bool = False) -> Tensor:
-    """Mean over rows m of -log exp(cos(q_m, k_m) / tau) / sum_l exp(cos(q_m, k_l) / tau) (van den Oord et al. 2018).
+def info_nce(
+    queries: Tensor, keys: Tensor, temperature: float, symmetric: bool = False, positions: Tensor | None = None
+) -> Tensor:
+    """Mean over rows m of -log exp(<q_m, k_m> / tau) / sum_l exp(<q_m, k_l> / tau) (van den Oord et al. 2018).
 
-    Both are (rows, d); `temperature` is at least `MIN_TEMPERATURE`. `symmetric` averages the direction from keys to
-    queries in. Cosines are bounded, so that one unshifted exponential serves both directions and the backward pass.
+    Queries are (n, d) and keys (m, d) *unit* rows, so that the product is the cosine; `temperature` is at least
+    `MIN_TEMPERATURE`. Query m belongs to key m, or to key `positions[m]`. `symmetric`, for n = m without positions, averages
+    the direction from keys to queries in. Cosines are bounded, so that one unshifted exponential serves both directions
+    and the backward pass.
     """
-    loss: Tensor = _InfoNCE.apply(  # type: ignore[no-untyped-call]
-        functional.normalize(queries, dim=1) / temperature, functional.normalize(keys, dim=1), symmetric
-    )
+    loss: Tensor = _InfoNCE.apply(queries / temperature, keys, symmetric, positions)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _InfoNCE(torch.autograd.Function):
-    """The (rows, rows) matrix is made once and never copied: its row and column sums scale the (rows, d) factors."""
+    """The (n, m) matrix is made once and never copied: its row and column sums scale the (rows, d) factors."""
 
     @staticmethod
-    def forward(ctx: Any, queries: Tensor, keys: Tensor, symmetric: bool) -> Tensor:
-        weight = (queries @ keys.T).exp_()  # (n, n)
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, symmetric: bool, positions: Tensor | None) -> Tensor:
+        weight = (queries @ keys.T).exp_()  # (n, m)
+        own = keys if positions is None else keys.index_select(0, positions)  # (n, d)
         sums = [weight.sum(dim=1), weight.sum(dim=0)] if symmetric else [weight.sum(dim=1)]
-        ctx.save_for_backward(queries, keys, weight, *sums)
+        ctx.positions = positions
+        ctx.save_for_backward(queries, keys, own, weight, *sums)
         normaliser = torch.stack([of_rows.log().sum() for of_rows in sums]).mean()
-        return (normaliser - torch.vdot(queries.flatten(), keys.flatten())) / len(weight)
+        return (normaliser - torch.vdot(queries.flatten(), own.flatten())) / len(weight)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        queries, keys, weight, *sums = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        queries, keys, own, weight, *sums = ctx.saved_tensors
         share = gradients[0] / len(weight)
         per_row = share / (len(sums) * sums[0].unsqueeze(1))  # (n, 1)
-        of_queries = (weight @ keys).mul_(per_row).sub_(share * keys)
-        of_keys = (weight.T @ (queries * per_row)).sub_(share * queries)
+        of_queries = (weight @ keys).mul_(per_row).sub_(share * own)
+        of_keys = weight.T @ (queries * per_row)
         if len(sums) == 2:
             per_column = share / (2 * sums[1].unsqueeze(1))
             of_queries += weight @ (keys * per_column)
             of_keys += (weight.T @ queries).mul_(per_column)
-        return of_queries, of_keys, None
+        if ctx.positions is None:
+            of_keys.sub_(share * queries)
+        else:
+            of_keys.index_add_(0, ctx.positions, share * queries, alpha=-1)
+        return of_queries, of_keys, None, None
 
 
-def motivation_contrast(interaction: Tensor, text: Tensor, temperature: float, symmetric: bool = False) -> Tensor:
-    """L_MCS of one role, eq. (7) of LMMRec: InfoNCE from interaction motivations p to text motivations h.
-
-    Both are (rows, d), one row per distinct id of the role; v is the cosine. `symmetric` averages the text-to-interaction
-    direction in, which the paper does not print. Eq. (8) is the sum over the roles user, active and passive.
-    """
-    return info_nce(interaction, text, temperature, symmetric)
+def info_nce_of_any_rows(
+    queries: Tensor, keys: Tensor, temperature: float, symmetric: bool = False, positions: Tensor | None = None
+) -> Tensor:
+    """`info_nce` for rows of any length, whose products are not bounded: through log-sum-exp, and slower."""
+    logits = queries @ keys.T / temperature
+    same = torch.arange(len(queries), device=queries.device) if positions is None else positions
+    loss = functional.cross_entropy(logits, same)
+    return 0.5 * (loss + functional.cross_entropy(logits.T, same)) if symmetric else loss
 
 
 def correspondence(
@@ -110,15 +119,13 @@ def correspondence(
 ) -> Tensor:
     """L_ICM of one role, eq. (9) of LMMRec: the student's match distributions follow the momentum teacher's.
 
-    All four are (rows, d), one row per distinct id. Rows of U and V run from text to interaction, their transposes back;
-    the result is the mean over rows of ½[KL(V^ba ‖ U^ba) + KL(V^ab ‖ U^ab)] with V detached. `temperature` is at least
-    `MIN_TEMPERATURE`: cosines are bounded, so that one exponential serves both directions unshifted.
+    All four are (rows, d) *unit* rows, one per distinct id. Rows of U and V run from text to interaction, their transposes
+    back; the result is the mean over rows of ½[KL(V^ba ‖ U^ba) + KL(V^ab ‖ U^ab)] with V detached. `temperature` is at
+    least `MIN_TEMPERATURE`: cosines are bounded, so that one exponential serves both directions unshifted.
     """
     with torch.no_grad():
-        teacher = _cosines(teacher_text, teacher_interaction, temperature)  # V (n, n)
-    loss: Tensor = _TwoWayDivergence.apply(  # type: ignore[no-untyped-call]
-        functional.normalize(text, dim=1) / temperature, functional.normalize(interaction, dim=1), teacher
-    )
+        teacher = (teacher_text / temperature) @ teacher_interaction.T  # V (n, n)
+    loss: Tensor = _TwoWayDivergence.apply(text / temperature, interaction, teacher)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -158,9 +165,32 @@ def _two_way_softmax_(logits: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     return weight.mul_(torch.add(share / of_rows, share / of_columns, out=shares)), logs
 
 
-def _cosines(rows: Tensor, columns: Tensor, temperature: float) -> Tensor:
-    """(n, d), (m, d) -> (n, m) cosines over the temperature, which divides the smaller factor."""
-    return (functional.normalize(rows, dim=1) / temperature) @ functional.normalize(columns, dim=1).T
+def softened_correspondence(
+    text: Tensor,
+    interaction: Tensor,
+    teacher_text: Tensor,
+    teacher_interaction: Tensor,
+    temperature: float,
+    teacher_share: float = 1.0,
+) -> Tensor:
+    """L_ICM for rows of any length, toward alpha·softmax(V) + (1 - alpha)·I (Li et al., ALBEF, 2021); slower.
+
+    With unit rows and alpha = `teacher_share` = 1 it is `correspondence`.
+    """
+    student = text @ interaction.T / temperature  # U (n, n)
+    with torch.no_grad():
+        teacher = teacher_text @ teacher_interaction.T / temperature  # V (n, n)
+        identity = torch.eye(len(teacher), device=teacher.device, dtype=teacher.dtype)
+    directions = []
+    for of_student, of_teacher in ((student, teacher), (student.T, teacher.T)):
+        target = teacher_share * of_teacher.softmax(dim=1) + (1.0 - teacher_share) * identity
+        directions.append(functional.kl_div(of_student.log_softmax(dim=1), target, reduction="batchmean"))
+    return 0.5 * (directions[0] + directions[1])
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Each row divided by its Euclidean length: (rows, d) -> (rows, d)."""
+    return functional.normalize(rows, dim=1)
 
 
 def squared_norm(parameters: list[Tensor]) -> Tensor:

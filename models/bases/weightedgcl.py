@@ -17,7 +17,7 @@ from torch.nn import functional
 from models.bases.config import WeightedGCLConfig
 from models.bases.contract import BaseModel, Batch, Term, TrainingStep, xavier_uniform
 from models.graph import Adjacency, BipartiteGraph, Propagated, propagate
-from models.losses import info_nce
+from models.losses import info_nce, unit_rows
 
 
 class WeightedGCL(BaseModel):
@@ -57,9 +57,9 @@ class WeightedGCL(BaseModel):
         return of_users + info_nce(views[0][positives], views[1][positives], temperature)
 
     def _view(self, step: TrainingStep) -> Tensor:
-        """(rows, d) perturbed, and weighed feature by feature."""
+        """(rows, d) perturbed, weighed feature by feature, at unit length."""
         view = step.propagated.final + self._perturbation(step)
-        return view if self.excitation is None else self.excitation(view) * view
+        return unit_rows(view if self.excitation is None else self.excitation(view) * view)
 
     @torch.no_grad()
     def _perturbation(self, step: TrainingStep) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel as Settings
 from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt
@@ -29,6 +29,16 @@ class LMMRecConfig(EnhancerConfig):
     """lambda, weight of the whole bracket L'_MCS + gamma·L_ICM; the paper hides it, 0.01 (Yelp), 0.02, 0.005 (Steam)."""
     icm_weight: NonNegativeFloat = 0.5
     """gamma, weight of L_ICM inside the bracket; 0 builds no teacher (the ablation w/o ICM)."""
+    interaction_from: Literal["layers", "ids"] = "layers"
+    """What prototypes read: x^(0) … x^(K), or x^(0) alone (the ablation w/o GCN)."""
+    text_from: Literal["texts", "ids"] = "texts"
+    """What the text tower reads: text vectors, or the detached ID rows (the ablation w/o TM)."""
+    similarity: Literal["cosine", "dot"] = "cosine"
+    """v of eq. (7) and the product of eq. (9); the paper leaves v open, and a temperature of 0.2 needs the cosine."""
+    negatives: Literal["batch", "all"] = "batch"
+    """Denominator of eq. (7): the distinct ids of the role in the batch, or every entity of its side (much slower)."""
+    mcs_weight: NonNegativeFloat = 1.0
+    """Weight of L'_MCS inside the bracket, 1 in eq. (10); 0 is the ablation w/o MCS."""
     num_prototypes: PositiveInt = 128
     """I, motivation prototypes of each side; 128 in the sibling code."""
     prototype_temperature: PositiveFloat = 1.0
@@ -39,11 +49,29 @@ class LMMRecConfig(EnhancerConfig):
     """tau of eq. (9); the paper prints none. At least 0.02 likewise."""
     symmetric: bool = False
     """Adds the text-to-interaction direction to eq. (7); the paper prints interaction to text alone."""
+    teacher_share: float = Field(default=1.0, ge=0.0, le=1.0)
+    """alpha: L_ICM follows alpha·teacher + (1 - alpha)·identity; 1 is eq. (9), 0.4 in ALBEF."""
+    teacher_graph_output: Literal["p", "x"] = "p"
+    """What the teacher matches texts with: its prototypes' p', or its propagated x'."""
     momentum: float = Field(default=0.999, ge=0.0, lt=1.0)
     """m, the teacher's share of itself in one update, at most; 0.999 in the sibling code."""
     momentum_ramp: bool = True
     """Starts at m_t = min(m, (1 + t) / (10 + t)), so that the teacher does not stay at the initial weights."""
     warmup_epochs: NonNegativeFloat = 1.0
     """Epochs with L_ICM off, and then as many again in which its weight rises linearly to gamma; 0 starts at gamma."""
+    perturbation: NonNegativeFloat = 0.0
+    """sigma: above 0, L'_MCS is averaged with that of p·(1 + sigma·n) and h·(1 + sigma·n), n normal; no equation."""
+    gradient_to_base: bool = True
+    """Whether the losses reach the base's embeddings; without, only tower and prototypes learn from them."""
     score_fusion: Literal["none", "p", "p+h"] = "none"
     """Adds beta_p·p (and beta_h·h) to x before scoring, beta learned from 0; the paper prints no fusion."""
+
+
+LMMREC_VARIANTS: dict[str, dict[str, Any]] = {
+    "without-mcs": {"mcs_weight": 0.0},
+    "without-icm": {"icm_weight": 0.0},
+    "without-gcn": {"interaction_from": "ids"},
+    "without-tm": {"text_from": "ids"},
+    "perturbed": {"perturbation": 0.5},
+}
+"""Settings that turn LMMRec into an ablation of Table II, or into the perturbed form of its introduction."""

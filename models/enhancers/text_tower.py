@@ -13,11 +13,11 @@ NEGATIVE_SLOPE = 0.01
 
 
 class TextTower(nn.Module):
-    """h = W2·LeakyReLU(W1·s + b1) + b2 with W1: d_s -> (d_s + d) // 2 and W2: -> d; no dropout, no norm."""
+    """h = W2·LeakyReLU(W1·s + b1) + b2 with W1: d_s -> `hidden`, (d_s + d) // 2 unless told, and W2: -> d; no dropout."""
 
-    def __init__(self, text_dim: int, dim: int, rng: torch.Generator) -> None:
+    def __init__(self, text_dim: int, dim: int, rng: torch.Generator, hidden: int | None = None) -> None:
         super().__init__()
-        hidden = (text_dim + dim) // 2
+        hidden = (text_dim + dim) // 2 if hidden is None else hidden
         self.weight_1 = nn.Parameter(xavier_uniform(hidden, text_dim, rng))
         self.bias_1 = nn.Parameter(torch.zeros(hidden))
         self.weight_2 = nn.Parameter(xavier_uniform(dim, hidden, rng))

@@ -10,7 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.losses import MIN_TEMPERATURE, bpr, correspondence, info_nce, motivation_contrast, squared_norm
+from models.losses import (
+    MIN_TEMPERATURE,
+    bpr,
+    correspondence,
+    info_nce,
+    info_nce_of_any_rows,
+    softened_correspondence,
+    squared_norm,
+    unit_rows,
+)
 from tests.models.strategies import matrices
 from tests.reference import graph_models, lmmrec
 
@@ -45,43 +54,63 @@ def test_bpr_of_equal_scores_is_log_two_and_scales_with_an_outer_factor() -> Non
     torch.testing.assert_close(thrice, 3.0 * once)
 
 
+def unit(view: np.ndarray) -> torch.Tensor:
+    return unit_rows(torch.from_numpy(view))
+
+
 @given(matrices(5, 4), matrices(5, 4))
-def test_motivation_contrast_is_equation_7(interaction: np.ndarray, text: np.ndarray) -> None:
-    found = motivation_contrast(torch.from_numpy(interaction), torch.from_numpy(text), 0.2)
+def test_the_contrast_is_equation_7(interaction: np.ndarray, text: np.ndarray) -> None:
+    found = info_nce(unit(interaction), unit(text), 0.2)
     assert float(found) == pytest.approx(lmmrec.motivation_contrast(interaction, text, 0.2), abs=1e-7)
 
 
 @given(matrices(5, 4), matrices(5, 4))
 def test_the_symmetric_contrast_is_the_mean_of_both_directions(interaction: np.ndarray, text: np.ndarray) -> None:
-    found = motivation_contrast(torch.from_numpy(interaction), torch.from_numpy(text), 0.2, symmetric=True)
+    found = info_nce(unit(interaction), unit(text), 0.2, symmetric=True)
     both = lmmrec.motivation_contrast(interaction, text, 0.2) + lmmrec.motivation_contrast(text, interaction, 0.2)
     assert float(found) == pytest.approx(both / 2, abs=1e-7)
+
+
+@given(matrices(3, 4), matrices(6, 4), st.lists(st.integers(0, 5), min_size=3, max_size=3))
+def test_queries_may_belong_to_any_of_more_keys(queries: np.ndarray, keys: np.ndarray, positions: list[int]) -> None:
+    found = info_nce(unit(queries), unit(keys), 0.2, positions=torch.tensor(positions))
+    assert float(found) == pytest.approx(lmmrec.contrast_against_all(queries, keys, positions, 0.2), abs=1e-7)
+
+
+@given(matrices(5, 4), matrices(5, 4), st.booleans())
+def test_both_contrasts_agree_on_unit_rows(queries: np.ndarray, keys: np.ndarray, symmetric: bool) -> None:
+    views, swapped = (unit(queries), unit(keys)), torch.tensor([3, 1, 0, 0, 4])
+    assert torch.allclose(info_nce(*views, 0.2, symmetric), info_nce_of_any_rows(*views, 0.2, symmetric))
+    assert torch.allclose(info_nce(*views, 0.2, False, swapped), info_nce_of_any_rows(*views, 0.2, False, swapped))
 
 
 @given(matrices(5, 4), matrices(5, 4), st.permutations(range(5)))
 def test_the_contrast_does_not_depend_on_the_order_of_rows(
     interaction: np.ndarray, text: np.ndarray, order: list[int]
 ) -> None:
-    p, h = torch.from_numpy(interaction), torch.from_numpy(text)
-    assert float(motivation_contrast(p[order], h[order], 0.2)) == pytest.approx(float(motivation_contrast(p, h, 0.2)))
+    p, h = unit(interaction), unit(text)
+    assert float(info_nce(p[order], h[order], 0.2)) == pytest.approx(float(info_nce(p, h, 0.2)))
 
 
 def test_identical_views_are_the_minimum_only_if_distinct_across_ids() -> None:
     distinct = torch.eye(4)
-    assert float(motivation_contrast(distinct, distinct, 0.02)) == pytest.approx(0.0, abs=1e-6)
-    alike = torch.ones(4, 4)
-    assert float(motivation_contrast(alike, alike, 0.02)) == pytest.approx(math.log(4), rel=1e-5)
+    assert float(info_nce(distinct, distinct, 0.02)) == pytest.approx(0.0, abs=1e-6)
+    alike = torch.full((4, 4), 0.5)
+    assert float(info_nce(alike, alike, 0.02)) == pytest.approx(math.log(4), rel=1e-5)
 
 
 @settings(deadline=None, max_examples=20)
-@given(matrices(5, 3), matrices(5, 3), st.booleans())
-def test_the_contrast_gradient_is_the_numerical_one(queries: np.ndarray, keys: np.ndarray, symmetric: bool) -> None:
-    views = [torch.from_numpy(view).requires_grad_() for view in (queries, keys)]
-    assert torch.autograd.gradcheck(lambda q, k: 3.0 * info_nce(q, k, 0.2, symmetric), views, atol=1e-4)
+@given(matrices(5, 3), matrices(5, 3), st.sampled_from([(False, None), (True, None), (False, [3, 1, 0, 0, 4])]))
+def test_the_contrast_gradient_is_the_numerical_one(
+    queries: np.ndarray, keys: np.ndarray, form: tuple[bool, list[int] | None]
+) -> None:
+    views = [unit(view).requires_grad_() for view in (queries, keys)]
+    symmetric, positions = form[0], None if form[1] is None else torch.tensor(form[1])
+    assert torch.autograd.gradcheck(lambda q, k: 3.0 * info_nce(q, k, 0.2, symmetric, positions), views, atol=1e-4)
 
 
 def test_the_smallest_temperature_does_not_overflow_a_large_batch() -> None:
-    alike = torch.ones(5000, 2)
+    alike = unit_rows(torch.ones(5000, 2))
     assert float(info_nce(alike, alike, MIN_TEMPERATURE)) == pytest.approx(math.log(5000), rel=1e-4)
 
 
@@ -89,7 +118,7 @@ def test_the_smallest_temperature_does_not_overflow_a_large_batch() -> None:
 def test_correspondence_is_equation_9(
     h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
 ) -> None:
-    found = correspondence(*(torch.from_numpy(view) for view in (h, p, teacher_h, teacher_p)), 0.5)
+    found = correspondence(*(unit(view) for view in (h, p, teacher_h, teacher_p)), 0.5)
     assert float(found) == pytest.approx(lmmrec.correspondence(h, p, teacher_h, teacher_p, 0.5), abs=1e-7)
 
 
@@ -97,7 +126,7 @@ def test_correspondence_is_equation_9(
 def test_correspondence_is_never_negative_and_zero_at_the_teacher(
     h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
 ) -> None:
-    views = [torch.from_numpy(view) for view in (h, p, teacher_h, teacher_p)]
+    views = [unit(view) for view in (h, p, teacher_h, teacher_p)]
     assert float(correspondence(*views, 0.2)) >= -1e-9
     assert float(correspondence(views[2], views[3], views[2], views[3], 0.2)) == pytest.approx(0.0, abs=1e-9)
 
@@ -107,14 +136,26 @@ def test_correspondence_is_never_negative_and_zero_at_the_teacher(
 def test_the_correspondence_gradient_is_the_numerical_one(
     h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray
 ) -> None:
-    student = [torch.from_numpy(view).requires_grad_() for view in (h, p)]
-    teacher = [torch.from_numpy(view) for view in (teacher_h, teacher_p)]
+    student = [unit(view).requires_grad_() for view in (h, p)]
+    teacher = [unit(view) for view in (teacher_h, teacher_p)]
     assert torch.autograd.gradcheck(lambda a, b: correspondence(a, b, *teacher, 0.5), student)
+
+
+@given(matrices(4, 3), matrices(4, 3), matrices(4, 3), matrices(4, 3), st.sampled_from([1.0, 0.4, 0.0]))
+def test_a_softened_correspondence_follows_the_mixture_with_the_identity(
+    h: np.ndarray, p: np.ndarray, teacher_h: np.ndarray, teacher_p: np.ndarray, share: float
+) -> None:
+    views = [unit(view) for view in (h, p, teacher_h, teacher_p)]
+    found = float(softened_correspondence(*views, 0.5, share))
+    expected = lmmrec.correspondence(h, p, teacher_h, teacher_p, 0.5, share)
+    assert found == pytest.approx(expected, abs=1e-7)
+    if share == 1.0:
+        assert found == pytest.approx(float(correspondence(*views, 0.5)), abs=1e-9)
 
 
 @pytest.mark.parametrize("temperature", [MIN_TEMPERATURE, 1.0])
 def test_correspondence_stays_finite_down_to_its_lowest_temperature(temperature: float) -> None:
-    same = torch.ones(2000, 3, requires_grad=True)
+    same = unit_rows(torch.ones(2000, 3)).requires_grad_()
     loss = correspondence(same, same, -same.detach(), same.detach(), temperature)
     loss.backward()
     assert torch.isfinite(loss)
@@ -123,8 +164,7 @@ def test_correspondence_stays_finite_down_to_its_lowest_temperature(temperature:
 
 
 def test_no_gradient_reaches_the_teacher() -> None:
-    student = [torch.randn(4, 3, requires_grad=True) for _ in range(2)]
-    teacher = [torch.randn(4, 3, requires_grad=True) for _ in range(2)]
+    student, teacher = ([unit_rows(torch.randn(4, 3)).requires_grad_() for _ in range(2)] for _ in range(2))
     correspondence(*student, *teacher, 0.2).backward()
     assert all(view.grad is not None and view.grad.abs().sum() > 0 for view in student)
     assert all(view.grad is None for view in teacher)

@@ -46,9 +46,18 @@ def motivation_contrast(interaction: np.ndarray, text: np.ndarray, temperature: 
     return total / len(interaction)
 
 
+def contrast_against_all(interaction: np.ndarray, texts: np.ndarray, positions: list[int], temperature: float) -> float:
+    """Eq. (7) with every text of the side in the denominator; row m belongs to text `positions[m]`."""
+    total = 0.0
+    for m, own in enumerate(positions):
+        all_of_them = [math.exp(cosine(interaction[m], text) / temperature) for text in texts]
+        total -= math.log(all_of_them[own] / sum(all_of_them))
+    return total / len(positions)
+
+
 def divergence(p: np.ndarray, q: np.ndarray) -> float:
     """KL(p ‖ q) of two distributions."""
-    return float(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True)))
+    return float(sum(a * math.log(a / b) for a, b in zip(p, q, strict=True) if a > 0.0))
 
 
 def correspondence(
@@ -57,8 +66,9 @@ def correspondence(
     teacher_text: np.ndarray,
     teacher_interaction: np.ndarray,
     temperature: float,
+    teacher_share: float = 1.0,
 ) -> float:
-    """Eq. (9) of one role."""
+    """Eq. (9) of one role; the target is teacher_share·teacher + (1 - teacher_share)·identity."""
     n = len(text)
     student = np.array([[cosine(text[a], interaction[b]) / temperature for b in range(n)] for a in range(n)])
     teacher = np.array(
@@ -66,6 +76,7 @@ def correspondence(
     )
     total = 0.0
     for row in range(n):
-        total += 0.5 * divergence(softmax(teacher[:, row]), softmax(student[:, row]))
-        total += 0.5 * divergence(softmax(teacher[row]), softmax(student[row]))
+        own = np.eye(n)[row]
+        for target, found in ((teacher[:, row], student[:, row]), (teacher[row], student[row])):
+            total += 0.5 * divergence(teacher_share * softmax(target) + (1 - teacher_share) * own, softmax(found))
     return total / n

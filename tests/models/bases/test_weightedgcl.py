@@ -37,7 +37,9 @@ class TestWeightedGCL(RankerBehaviour):
 class TestSimGCL(RankerBehaviour):
     def fitted(self, train: sp.csr_matrix) -> FittedModel:
         data = TrainingData(train, sp.csr_matrix(train.shape))
-        return fit(data, SimGCLConfig(dim=16, noise=0.1, contrast_weight=0.01, l2=1e-3), None, QUICK, RunConfig(threads=1))
+        return fit(
+            data, SimGCLConfig(dim=16, noise=0.1, contrast_weight=0.01, l2=1e-3), None, QUICK, RunConfig(threads=1)
+        )
 
 
 def trainer(config: WeightedGCLConfig) -> Trainer:

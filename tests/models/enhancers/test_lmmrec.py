@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from models.bases import LightGCNConfig
 from models.bases.contract import Batch, TrainingStep, distinct_rows
 from models.enhancers import ENHANCERS, LMMRecConfig, enhancer_spec
-from models.enhancers.lmmrec import LMMRec, icm_weight_at
+from models.enhancers.alignment import icm_weight_at
+from models.enhancers.config import LMMREC_VARIANTS
+from models.enhancers.lmmrec import LMMRec
 from models.enhancers.prototypes import assignment, interaction_motivation
 from models.enhancers.teacher import momentum_at
 from models.enhancers.text_tower import TextTower
@@ -290,6 +292,146 @@ def test_symmetric_adds_the_other_direction() -> None:
     batch = some_batch(model)
     one_way, two_ways = (m.enhancer.auxiliary_loss(step_of(m, batch))["mcs"].value for m in (model, both))
     assert one_way.item() != two_ways.item()
+
+
+def changed(**settings: Any) -> LMMRecConfig:
+    return LMMRecConfig.model_validate(CONFIG.model_dump() | settings)
+
+
+def terms_of(config: LMMRecConfig, steps: int = 4) -> tuple[Trainer, Batch, dict[str, float]]:
+    """A trainer after a few steps, a batch, and the auxiliary terms on it."""
+    model = trainer(config)
+    batch = some_batch(model)
+    for _ in range(steps):  # so that the teacher lags and differs
+        model.run_step(batch, 9.0)
+    terms = model.enhancer.auxiliary_loss(step_of(model, batch))
+    return model, batch, {name: term.value.item() for name, term in terms.items()}
+
+
+def roles(batch: Batch) -> list[list[int]]:
+    """Distinct users, active and passive items, as node rows."""
+    return [sorted(set(rows.tolist())) for rows in batch]
+
+
+def test_the_variants_are_those_of_the_ablation_table() -> None:
+    assert {f"without-{part}" for part in ("mcs", "icm", "gcn", "tm")} | {"perturbed"} == set(LMMREC_VARIANTS)
+    assert all(changed(**update) != CONFIG for update in LMMREC_VARIANTS.values())
+
+
+def test_without_mcs_only_icm_is_left_and_without_icm_only_mcs() -> None:
+    assert terms_of(changed(**LMMREC_VARIANTS["without-mcs"]))[2].keys() == {"icm"}
+    assert terms_of(changed(**LMMREC_VARIANTS["without-icm"]))[2].keys() == {"mcs"}
+
+
+def test_without_gcn_prototypes_read_the_ids_and_the_base_keeps_its_graph() -> None:
+    model, batch, terms = terms_of(changed(interaction_from="ids"))
+    enhancer, table = lmmrec(model), model.base.table.detach().double().numpy()
+    sides = [enhancer.prototypes.users, enhancer.prototypes.items]
+    prototypes = [side.detach().double().numpy() for side in sides]
+    p = np.array([reference.interaction_motivation([row], prototypes[n >= USERS], 1.0) for n, row in enumerate(table)])
+    _, h = views_by_hand(model, enhancer.tower, enhancer.prototypes, model.base.table)
+    expected = sum(reference.motivation_contrast(p[role], h[role], 0.2) for role in roles(batch))
+    assert terms["mcs"] == pytest.approx(expected, rel=1e-4)
+    assert step_of(model, batch).propagated.layers is not None
+
+
+def test_without_tm_the_tower_maps_detached_ids_and_texts_do_not_matter() -> None:
+    config = changed(text_from="ids", l2=None)
+    assert lmmrec(trainer(config)).tower.weight_1.shape == ((TEXT_DIM + 8) // 2, 8)
+    assert torch.equal(base_weights(trained(config)), base_weights(trained(config, DATA.with_shuffled_texts(1))))
+    model = trainer(config)
+    step = step_of(model, some_batch(model))
+    enhancer = lmmrec(model)
+    assert step.rows is not None
+    h = enhancer._text(enhancer.tower, model.base.table, step.rows.nodes())
+    assert torch.autograd.grad(h.sum(), model.base.table, allow_unused=True) == (None,)
+
+
+def test_all_entities_of_a_side_can_be_the_negatives() -> None:
+    model, batch, terms = terms_of(changed(negatives="all"))
+    enhancer = lmmrec(model)
+    p, h = views_by_hand(model, enhancer.tower, enhancer.prototypes, model.base.table)
+    users, *items = roles(batch)
+    expected = reference.contrast_against_all(p[users], h[:USERS], users, 0.2)
+    for role in items:
+        expected += reference.contrast_against_all(p[role], h[USERS:], [node - USERS for node in role], 0.2)
+    assert terms["mcs"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_dot_product_compares_rows_as_they_are() -> None:
+    model, batch, terms = terms_of(changed(similarity="dot"))
+    enhancer = lmmrec(model)
+    p, h = views_by_hand(model, enhancer.tower, enhancer.prototypes, model.base.table)
+    expected = 0.0
+    for role in roles(batch):
+        for m in role:
+            products = [p[m] @ h[other] / 0.2 for other in role]
+            expected -= (products[role.index(m)] - math.log(sum(math.exp(x) for x in products))) / len(role)
+    assert terms["mcs"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_perturbation_of_zero_length_is_none_and_a_larger_one_changes_mcs_alone() -> None:
+    clean, tiny, large = (terms_of(changed(perturbation=sigma), steps=0)[2] for sigma in (0.0, 1e-6, 1.0))
+    assert tiny["mcs"] == pytest.approx(clean["mcs"], rel=1e-4)
+    assert large["mcs"] != pytest.approx(clean["mcs"], rel=1e-3)
+    assert large["icm"] == clean["icm"]
+
+
+def test_the_teacher_can_match_texts_with_its_propagated_rows() -> None:
+    model, batch, terms = terms_of(changed(teacher_graph_output="x"))
+    enhancer = lmmrec(model)
+    assert enhancer.teacher is not None
+    p, h = views_by_hand(model, enhancer.tower, enhancer.prototypes, model.base.table)
+    _, taught = views_by_hand(model, enhancer.teacher.tower, enhancer.teacher.prototypes, enhancer.teacher.table)
+    adjacency = model.graph.full.matrix.to_dense().double().numpy()
+    table = enhancer.teacher.table.double().numpy()
+    x = table + adjacency @ table + adjacency @ adjacency @ table
+    users, active, passive = roles(batch)
+    sides = (users, sorted(set(active) | set(passive)))
+    expected = sum(reference.correspondence(h[r], p[r], taught[r], x[r], 0.2) for r in sides)
+    assert terms["icm"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_with_a_teacher_share_of_zero_every_row_is_pulled_to_itself() -> None:
+    model, batch, terms = terms_of(changed(teacher_share=0.0))
+    p, h = views_by_hand(model, lmmrec(model).tower, lmmrec(model).prototypes, model.base.table)
+    users, active, passive = roles(batch)
+    sides = (users, sorted(set(active) | set(passive)))
+    both = [
+        reference.motivation_contrast(h[r], p[r], 0.2) + reference.motivation_contrast(p[r], h[r], 0.2) for r in sides
+    ]
+    assert terms["icm"] == pytest.approx(sum(both) / 2, rel=1e-4)
+
+
+def test_without_a_gradient_to_the_base_only_tower_and_prototypes_learn_from_the_losses() -> None:
+    model = trainer(changed(gradient_to_base=False))
+    batch = some_batch(model)
+    model.run_step(batch, 9.0)
+    step = step_of(model, batch)
+    total = sum(term.value for term in model.enhancer.auxiliary_loss(step).values())
+    assert isinstance(total, torch.Tensor)
+    wanted = [model.base.table, lmmrec(model).prototypes.users, lmmrec(model).tower.weight_1]
+    of_base, of_prototypes, of_tower = torch.autograd.grad(total, wanted, allow_unused=True)
+    assert of_base is None
+    assert of_prototypes.abs().sum() > 0
+    assert of_tower.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        *LMMREC_VARIANTS.values(),
+        {"similarity": "dot"},
+        {"negatives": "all"},
+        {"teacher_share": 0.4},
+        {"symmetric": True},
+    ],
+    ids=str,
+)
+def test_every_option_trains_to_the_same_bytes_twice(update: dict[str, Any]) -> None:
+    first, second = (trained(changed(**update)) for _ in range(2))
+    assert torch.equal(base_weights(first), base_weights(second))
+    assert not torch.equal(base_weights(first), base_weights(trained(CONFIG)))
 
 
 def test_the_l2_weight_of_the_enhancer_covers_the_base_too() -> None:

@@ -1,0 +1,78 @@
+"""The losses of LMMRec on one batch: eq. (7) and (8), L'_MCS, and eq. (9), L_ICM, with the options that the paper leaves.
+
+Here rows are compared; where they come from is `lmmrec`, and the bare formulas over unit rows are `models.losses`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.enhancers.config import LMMRecConfig
+from models.losses import correspondence, info_nce, info_nce_of_any_rows, softened_correspondence, unit_rows
+
+
+class Views(NamedTuple):
+    """Both views of the same entities, row by row."""
+
+    interaction: Tensor
+    """p, (rows, d), eq. (6)."""
+    text: Tensor
+    """h, (rows, d), eq. (3)."""
+
+    def of(self, rows: slice | Tensor) -> Views:
+        """The views of some of the entities."""
+        return Views(self.interaction[rows], self.text[rows])
+
+
+def comparable(views: Views, config: LMMRecConfig) -> Views:
+    """At unit length where v is the cosine, so that every comparison after it is an inner product."""
+    return Views(*map(unit_rows, views)) if config.similarity == "cosine" else views
+
+
+def perturbed(views: Views, sigma: float, rng: np.random.Generator) -> Views:
+    """p·(1 + sigma·n) and h·(1 + sigma·n), each n drawn from N(0, 1) for each entry."""
+    return Views(*(view * (1.0 + sigma * _normal(view, rng)) for view in views))
+
+
+def _normal(like: Tensor, rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.standard_normal(tuple(like.shape), dtype=np.float32)).to(like)
+
+
+def motivation_contrast(views: Views, config: LMMRecConfig, keys: Tensor | None, positions: Tensor | None) -> Tensor:
+    """L_MCS of one role, eq. (7): InfoNCE from interaction motivations p to text motivations h.
+
+    `views` are comparable, one row per distinct id of the role. The denominator runs over these, or over `keys` (m, d), the
+    text motivations of every entity of the side, of which `positions` (rows,) are the role's own.
+    """
+    contrast = info_nce if config.similarity == "cosine" else info_nce_of_any_rows
+    against = views.text if keys is None else keys
+    return contrast(views.interaction, against, config.contrast_temperature, config.symmetric, positions)
+
+
+def coordination(of_roles: Sequence[Tensor]) -> Tensor:
+    """L'_MCS = L_user + L_active + L_passive, eq. (8); active are the positives, passive the negatives of the batch."""
+    return torch.stack(list(of_roles)).sum()
+
+
+def interaction_correspondence(student: Views, teacher: Views, config: LMMRecConfig) -> Tensor:
+    """L_ICM of one role, eq. (9), between comparable views; mixed with the identity where `teacher_share` is below 1."""
+    rows = (student.text, student.interaction, teacher.text, teacher.interaction)
+    if config.similarity == "cosine" and config.teacher_share == 1.0:
+        return correspondence(*rows, config.correspondence_temperature)
+    return softened_correspondence(*rows, config.correspondence_temperature, config.teacher_share)
+
+
+def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:
+    """gamma after warm-up: 0 for `warmup_epochs`, then linear to gamma over as many again.
+
+    >>> [icm_weight_at(epochs, LMMRecConfig(icm_weight=0.5, warmup_epochs=1)) for epochs in (0.9, 1.5, 2.0, 9.0)]
+    [0.0, 0.25, 0.5, 0.5]
+    """
+    if config.warmup_epochs == 0.0:
+        return config.icm_weight
+    return config.icm_weight * min(1.0, max(0.0, epochs_done / config.warmup_epochs - 1.0))
