@@ -14,6 +14,7 @@ from typing import Any, Literal
 from assets.datasets.catalog import DatasetEntry
 from assets.lake import Address, Lake
 from assets.settings import Settings
+from models.bases import BASES
 
 Scope = Literal["dataset", "cell", "method", "all"]
 """`dataset`: one partition a dataset; `cell`: dataset x base model x variant x seed; `method`: dataset x base model x
@@ -75,15 +76,23 @@ class Recipe:
                 Address(self.asset, request.dataset, base_model, method)
                 for base_model in request.base_models
                 for method in request.methods
+                if goes_with(base_model, method)
             ]
         if self.method not in request.methods:
             return []
         return [
             Address(self.asset, request.dataset, base_model, variant=variant, seed=seed)
             for base_model in request.base_models
+            if goes_with(base_model, self.method)
             for variant in self.variants
             for seed in request.seeds
         ]
+
+
+def goes_with(base_model: str, method: str | None) -> bool:
+    """False for an enhancer on a base model without embeddings: a run of many leaves that cell out."""
+    spec = BASES.get(base_model)
+    return method in (None, "base") or spec is None or spec.config(name=base_model).dim > 0
 
 
 def same_dataset(*assets: str) -> Callable[[Lake, Address], list[Address]]:

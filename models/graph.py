@@ -77,20 +77,32 @@ class BipartiteGraph:
         transposed = values.index_select(0, self._transpose_position)
         return Adjacency(self._with_values(values), self._with_values(transposed))
 
-    def weighted(self, gamma: float, divisor: float) -> Adjacency:
-        """The edge of user u and item i weighs d_u^-gamma·d_i^-(1-gamma) / divisor in both directions; 1/2 is `full`'s."""
-        if gamma == 0.5 and divisor == 1.0:
-            return self.full
+    def reweighting(self, gamma: float, divisor: float) -> Tensor:
+        """Factors that turn the weight of user u and item i into d_u^-gamma·d_i^-(1-gamma) / divisor, in both directions.
+
+        (2·edges,) float32 in the order of the stored values; for `reweighted`.
+        """
         starts = self._indptr.cpu().numpy()
         degree = np.maximum(np.diff(starts), 1).astype(np.float64)
-        factor = np.concatenate([degree[: self.num_users] ** -gamma, degree[self.num_users :] ** (gamma - 1.0)])
+        power = np.where(np.arange(self.num_nodes) < self.num_users, 0.5 - gamma, gamma - 0.5)
+        factor = degree**power
         rows = np.repeat(np.arange(self.num_nodes), np.diff(starts))
-        values = (factor[rows] * factor[self._indices.cpu().numpy()] / divisor).astype(np.float32)
-        matrix = self._with_values(torch.from_numpy(values).to(self.device))
-        return Adjacency(matrix, matrix)
+        both = factor[rows] * factor[self._indices.cpu().numpy()] / divisor
+        return torch.from_numpy(both.astype(np.float32)).to(self.device)
 
     def _with_values(self, values: Tensor) -> Tensor:
         return sparse_csr(self._indptr, self._indices, values, (self.num_nodes, self.num_nodes))
+
+
+def reweighted(adjacency: Adjacency, factors: Tensor) -> Adjacency:
+    """Each stored value times its factor; the factors are the same for both directions of an edge."""
+    matrix = _times(adjacency.matrix, factors)
+    return Adjacency(matrix, matrix if adjacency.transpose is adjacency.matrix else _times(adjacency.transpose, factors))
+
+
+def _times(matrix: Tensor, factors: Tensor) -> Tensor:
+    shape = (matrix.shape[0], matrix.shape[1])
+    return sparse_csr(matrix.crow_indices(), matrix.col_indices(), matrix.values() * factors, shape)
 
 
 def binary_csr(matrix: sp.csr_matrix) -> sp.csr_matrix:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from assets.datasets.catalog import DatasetEntry
 from assets.lake import Address, Lake
-from assets.recipes import STAGES, Recipe, Request, Situation, stale_reason
+from assets.recipes import STAGES, Recipe, Request, Situation, goes_with, stale_reason
 from assets.settings import Settings
+from models.bases import base_spec, refuse_without_embeddings
 from models.errors import LmmrecError
 
 
@@ -93,6 +94,22 @@ def check_request(request: Request, recipes: Mapping[str, Recipe], base_models: 
         for name in asked:
             if name not in known:
                 raise LmmrecError(f"unknown {kind} '{name}': known are {', '.join(known)}.")
+
+
+def pairs_left_out(request: Request) -> list[tuple[str, str]]:
+    """(base model, method) pairs of the request whose method has nothing to work on in that base model."""
+    pairs = [(base_model, method) for base_model in request.base_models for method in request.methods]
+    return [pair for pair in pairs if not goes_with(*pair)]
+
+
+def refuse_pairs(request: Request) -> None:
+    """Refuse such pairs where they were asked for by name.
+
+    Raises:
+        LmmrecError: with the base models that can take the method.
+    """
+    for base_model, method in pairs_left_out(request):
+        refuse_without_embeddings(base_spec(base_model).config(name=base_model), method)
 
 
 def _remade_input(

@@ -16,7 +16,7 @@ from assets.lake import Lake
 from assets.recipes import STAGES, Request
 from assets.settings import load_settings
 from models.errors import LmmrecError
-from orchestration.plan import Plan, check_request, make_plan, methods_need_text
+from orchestration.plan import Plan, check_request, make_plan, methods_need_text, pairs_left_out, refuse_pairs
 from orchestration.retraining import Launch, next_launches
 from orchestration.texts import has_texts
 
@@ -41,7 +41,10 @@ class Planner:
         self._until, self._chosen = until, chosen
         self._started = datetime.now(UTC)
         check_request(request, self._recipes, BASE_MODELS)
-        self.note = ""
+        if chosen:
+            refuse_pairs(request)
+        left_out = [f"{method} on {base_model}" for base_model, method in pairs_left_out(request)]
+        self.note = f"left out, for want of embeddings to work on: {', '.join(left_out)}." if left_out else ""
         """What the user should know about what was left out."""
 
     def next_launches(self) -> list[Launch]:

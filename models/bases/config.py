@@ -86,6 +86,8 @@ class PolynomialConfig(BaseConfig):
     """Weights of the layers, one row per gamma with K + 1 entries; None starts at 1 / |Gamma| and learns them."""
     omega: float | None = None
     """Weight of the ideal low pass; None starts at 0.3 and learns it, 0 leaves it out."""
+    keep_prob: float = Field(default=0.8, gt=0.0, le=1.0)
+    """Share of directed adjacency entries kept in a training step, as in LightGCN."""
 
     @model_validator(mode="after")
     def _theta_fits(self) -> Self:
@@ -106,6 +108,9 @@ class PolyCFConfig(PolynomialConfig):
     name: Literal["polycf"] = "polycf"
     signal: PolyCFSignalConfig = PolyCFSignalConfig()
     """The filter, learned first and then fixed."""
+    guard: Literal["folds", "self-loop"] = "folds"
+    """How a train pair's filter score is made while embeddings are trained: by a filter of the other four fifths of the
+    pairs, or by the whole filter without the pair's own entry in the signal."""
 
 
 class BPRMFConfig(LightGCNConfig):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from models.bases.config import BaseConfig, PolyCFConfig
 from models.bases.contract import BaseModel, Batch, HistoryShares, Term, TrainingStep
+from models.bases.leak_guard import out_of_fold, without_self_loop
 from models.bases.polycf_embedding import PolyCFEmbedding
 from models.bases.polycf_signal import draw_seed, filter_shares
 from models.bases.signal_filter import SignalFilter
@@ -37,14 +38,12 @@ class PolyCF(PolyCFEmbedding):
     filter: SignalFilter
     """Already divided by sigma_s."""
     signal_scores: Tensor
-    """(users, items) float32: its scores, held while training."""
-    own_edge: Tensor
-    """(items,) float32, diag(H): what a positive in the signal adds to its own score, and training takes away again."""
+    """(users, items) float32: its scores, held while training; those of train pairs as if they were not known."""
 
     def __init__(self, config: PolyCFConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
         super().__init__(config, num_users, num_items, rng)
         refuse_too_many_scores(num_users, num_items)
-        self.signal_config = config.signal
+        self.signal_config, self.guard = config.signal, config.guard
         self.fit_seed = draw_seed(rng)
         self.beta = nn.Parameter(torch.ones(()))
 
@@ -56,16 +55,20 @@ class PolyCF(PolyCFEmbedding):
         deviation = self.signal_scores.std().clamp(min=torch.finfo(torch.float32).tiny)
         self.signal_scores /= deviation
         self.filter = plain.weighted(plain.theta / deviation, plain.omega / deviation)
-        self.own_edge = self.filter.diagonal()
+        users, items = (torch.from_numpy(rows).long().to(graph.device) for rows in graph.edges.nonzero())
+        if self.guard == "folds":
+            guarded = out_of_fold(self.filter, graph.edges, self.signal_config.rank, self.fit_seed)
+        else:
+            guarded = without_self_loop(self.filter, self.signal_scores, users, items)
+        self.signal_scores[users, items] = guarded
 
     def loss(self, step: TrainingStep, final: Tensor, batch: Batch) -> dict[str, Term]:
         return {"bpr": Term(1.0, fused_bpr(final, *batch, self.signal_margin(step.batch), self.beta))}
 
     def signal_margin(self, batch: Batch) -> Tensor:
-        """(batch,) s+ - s- of the filter, the positive scored with its own entry zeroed in the user's signal."""
+        """(batch,) s+ - s- of the filter, the positive scored as if it were not known."""
         positives, negatives = batch.positives - self.num_users, batch.negatives - self.num_users
-        scored = self.signal_scores[batch.users, positives] - self.signal_scores[batch.users, negatives]
-        return scored - self.own_edge[positives]
+        return self.signal_scores[batch.users, positives] - self.signal_scores[batch.users, negatives]
 
     @torch.no_grad()
     def final_tensors(self, final: Tensor) -> dict[str, Tensor]:
@@ -78,6 +81,7 @@ class PolyCF(PolyCFEmbedding):
         return filter_in(tensors).score(user_idx) + BaseModel.score(tensors, user_idx)
 
     def score_in_training(self, tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
+        """The same for all but the train items, which no evaluation shows."""
         return self.signal_scores.index_select(0, user_idx) + BaseModel.score(tensors, user_idx)
 
     @staticmethod

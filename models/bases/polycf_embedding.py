@@ -4,17 +4,18 @@
     S_gamma = [[0, R_gamma], [R_gamma^T, 0]] / sigma_max(R_gamma),  x^(k) = mean_gamma S_gamma^k E
 
 theta and omega are learned with E by BPR. S_1/2 is the adjacency of LightGCN: with it alone, theta 1 and omega 0, X is
-LightGCN's sum. There is no edge dropout.
+LightGCN's sum. A step's edge dropout is LightGCN's too: an edge that is dropped is missing in every S_gamma.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.bases.config import PolynomialConfig
 from models.bases.contract import BaseModel
-from models.graph import Adjacency, BipartiteGraph, Propagated, propagate
+from models.graph import Adjacency, BipartiteGraph, Propagated, propagate, reweighted
 from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
 
 INITIAL_OMEGA = 0.3
@@ -22,7 +23,7 @@ INITIAL_OMEGA = 0.3
 
 
 class PolyCFEmbedding(BaseModel):
-    """See the module. The operators are those of the graph given to `prepare`, whatever adjacency a step brings."""
+    """See the module."""
 
     reads_layers = True
 
@@ -34,25 +35,30 @@ class PolyCFEmbedding(BaseModel):
         self.theta = nn.Parameter(initial if learned else torch.tensor(config.theta), requires_grad=learned)
         omega = INITIAL_OMEGA if config.omega is None else config.omega
         self.omega = nn.Parameter(torch.tensor(omega), requires_grad=config.omega is None)
-        self.powers: list[Adjacency] = []
+        self.factors: list[Tensor | None] = []
         self.left = self.right = torch.empty(0, 0)
 
     def prepare(self, graph: BipartiteGraph) -> None:
-        self.powers = [
-            graph.weighted(gamma, largest_singular_value(graph.edges, gamma)) for gamma in self.config.gammas
+        self.factors = [
+            None if gamma == 0.5 else graph.reweighting(gamma, largest_singular_value(graph.edges, gamma))
+            for gamma in self.config.gammas
         ]
         if self.config.omega != 0.0:
             left, right = leading_singular_vectors(normalised(graph.edges, 0.5), self.config.rank)
             self.left, self.right = (torch.from_numpy(side).float().to(graph.device) for side in (left, right))
 
+    def step_adjacency(self, graph: BipartiteGraph, rng: np.random.Generator) -> Adjacency:
+        return graph.drop_edges(self.config.keep_prob, rng)
+
     def propagate(self, adjacency: Adjacency, table: Tensor, layer_rows: Tensor | None = None) -> Propagated:
+        powers = [adjacency if factors is None else reweighted(adjacency, factors) for factors in self.factors]
         if layer_rows is None:
             if torch.is_grad_enabled():
                 return Propagated(self.propagate(adjacency, table, self._everyone(table)).final, None)
-            parts = zip(self.powers, self.theta.tolist(), strict=True)
+            parts = zip(powers, self.theta.tolist(), strict=True)
             final = torch.stack([propagate(power, table, weights).final for power, weights in parts]).sum(dim=0)
             return Propagated(self._with_low_pass(final, table, self._everyone(table)), None)
-        chains = [self._layers(power, table, layer_rows) for power in self.powers]
+        chains = [self._layers(power, table, layer_rows) for power in powers]
         final = torch.stack([torch.tensordot(row, chain, 1) for row, chain in zip(self.theta, chains, strict=True)])
         return Propagated(self._with_low_pass(final.sum(dim=0), table, layer_rows), torch.stack(chains).mean(dim=0))
 

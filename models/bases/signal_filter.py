@@ -181,6 +181,19 @@ class SignalFilter:
             return torch.zeros(0, self.num_items, device=self.history.device)
         return torch.cat([self.respond(self.signals(part)).T for part in torch.split(user_idx, CHUNK)])
 
+    def scores_of(self, user_idx: np.ndarray, item_idx: np.ndarray) -> Tensor:
+        """(pairs,) float32 scores of single pairs, users ascending."""
+        distinct, first = np.unique(user_idx, return_index=True)
+        ends = np.append(first, len(user_idx))
+        found = []
+        for start in range(0, len(distinct), CHUNK):
+            chosen = distinct[start : start + CHUNK]
+            rows = slice(ends[start], ends[start + len(chosen)])
+            answer = self.respond(self.signals(torch.from_numpy(chosen).long().to(self.history.device)))
+            columns = torch.from_numpy(np.searchsorted(chosen, user_idx[rows])).to(answer.device)
+            found.append(answer[torch.from_numpy(item_idx[rows]).long().to(answer.device), columns])
+        return torch.cat([torch.zeros(0, device=self.history.device), *found])
+
 
 def _int32(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array.astype(np.int32))

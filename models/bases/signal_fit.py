@@ -73,16 +73,21 @@ def hold_out(train: sp.csr_matrix, share: float, rng: np.random.Generator) -> He
     """Takes `share` of each user's items away, rounded; at least one, and always leaving one; none of a single item."""
     counts = np.diff(train.indptr)
     users = np.repeat(np.arange(len(counts)), counts)
-    shuffled = np.lexsort((rng.random(train.nnz), users))  # within each user, in random order
-    position = np.arange(train.nnz) - np.repeat(train.indptr[:-1], counts)
-    taken = np.minimum(np.maximum(np.rint(share * counts), 1), counts - 1)[users] > position
-    is_target = np.zeros(train.nnz, dtype=bool)
-    is_target[shuffled[taken]] = True
+    is_target = np.minimum(np.maximum(np.rint(share * counts), 1), counts - 1)[users] > shuffled_positions(train, rng)
     kept = ~is_target
     ones = np.ones(int(kept.sum()), dtype=np.float32)
     rest = sp.csr_matrix((ones, (users[kept], train.indices[kept])), shape=train.shape)
     rest.sort_indices()
     return HeldOut(rest, users[is_target].astype(np.int64), train.indices[is_target].astype(np.int64))
+
+
+def shuffled_positions(train: sp.csr_matrix, rng: np.random.Generator) -> np.ndarray:
+    """(pairs,) int64: each pair's place, 0 … n_u - 1, in a random order of its user's items."""
+    counts = np.diff(train.indptr)
+    order = np.lexsort((rng.random(train.nnz), np.repeat(np.arange(len(counts)), counts)))
+    places = np.empty(train.nnz, dtype=np.int64)
+    places[order] = np.arange(train.nnz) - np.repeat(train.indptr[:-1], counts)
+    return places
 
 
 def draw_negatives(train: sp.csr_matrix, user_idx: np.ndarray, per_row: int, rng: np.random.Generator) -> np.ndarray:

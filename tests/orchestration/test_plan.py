@@ -12,7 +12,7 @@ from assets.lake import Address, Lake
 from assets.recipes import Recipe, Request, input_digests, same_dataset
 from assets.settings import Settings
 from models.errors import LmmrecError
-from orchestration.plan import Plan, check_request, make_plan
+from orchestration.plan import Plan, check_request, make_plan, pairs_left_out, refuse_pairs
 from orchestration.retraining import launches, next_launches
 
 pytestmark = pytest.mark.unit
@@ -178,3 +178,22 @@ def test_the_next_launches_are_all_of_the_earliest_kind(lake: Lake) -> None:
 def test_unknown_names_are_refused_with_the_known_ones(request_: Request, sentence: str) -> None:
     with pytest.raises(LmmrecError, match=sentence):
         check_request(request_, RECIPES, ("lightgcn",))
+
+
+def test_an_enhancer_on_a_base_without_embeddings_is_left_out_of_a_request_for_many() -> None:
+    request = Request("demo", base_models=("lightgcn", "polycf-signal"), methods=("base", "lmmrec"))
+    enhanced = replace(RECIPES["checkpoint"], method="lmmrec")
+    assert [cell.base_model for cell in RECIPES["checkpoint"].cells(request)] == ["lightgcn", "polycf-signal"]
+    assert [cell.base_model for cell in enhanced.cells(request)] == ["lightgcn"]
+    assert ("polycf-signal", "lmmrec") not in [
+        (cell.base_model, cell.method) for cell in RECIPES["lists"].cells(request)
+    ]
+    assert pairs_left_out(request) == [("polycf-signal", "lmmrec")]
+
+
+def test_asked_for_by_name_it_is_refused_with_the_bases_that_take_one() -> None:
+    refuse_pairs(Request("demo", base_models=("polycf", "polycf-embedding"), methods=("base", "lmmrec")))
+    with pytest.raises(
+        LmmrecError, match=r"'polycf-signal' has no embeddings that 'lmmrec' could reach.*polycf-embedding"
+    ):
+        refuse_pairs(Request("demo", base_models=("polycf-signal",), methods=("lmmrec",)))

@@ -12,12 +12,13 @@ import torch
 from models.bases import BaseConfig, LightGCNConfig, PolyCFConfig, PolyCFEmbeddingConfig, PolyCFSignalConfig
 from models.bases import polycf as module
 from models.bases.contract import Batch
+from models.bases.leak_guard import NUM_FOLDS, folds
 from models.bases.lightgcn import LightGCN
 from models.bases.polycf import PolyCF
 from models.bases.polycf_embedding import PolyCFEmbedding
 from models.bases.signal_fit import fitted_filter
 from models.errors import LmmrecError
-from models.graph import BipartiteGraph, binary_csr
+from models.graph import BipartiteGraph, binary_csr, reweighted
 from models.training.checkpoint import load, save
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData
@@ -102,6 +103,19 @@ def test_the_symmetric_power_alone_with_fixed_weights_is_lightgcn_to_the_bit() -
         assert torch.equal(ours.layers, theirs.layers)
 
 
+def test_an_edge_dropped_in_a_step_is_missing_in_every_power_in_that_direction() -> None:
+    model, graph = embedding_form(PolyCFEmbeddingConfig(dim=4, degree=1, omega=0.0)), BipartiteGraph(TRAIN)
+    dropped = graph.drop_edges(0.5, np.random.default_rng(0))
+    with torch.no_grad():
+        found = model.propagate(dropped, model.table).final.numpy()
+    kept = dropped.matrix.to_dense().numpy() != 0.0
+    table = model.table.detach().double().numpy()
+    powers = [reference.bipartite(TRAIN.toarray().astype(np.float64), gamma) * kept for gamma in model.config.gammas]
+    np.testing.assert_allclose(found, table + np.mean(powers, axis=0) @ table, atol=1e-5)
+    transposed = reweighted(dropped, model.factors[0]).transpose.to_dense()
+    torch.testing.assert_close(transposed, reweighted(dropped, model.factors[0]).matrix.to_dense().T)
+
+
 def test_gradients_of_table_theta_and_omega_are_those_of_the_dense_polynomial() -> None:
     model = embedding_form(PolyCFEmbeddingConfig(dim=4, degree=2, rank=3))
     rows = torch.tensor([1, 7, 13, 20])
@@ -134,8 +148,9 @@ def test_fixed_weights_are_not_trained_and_learned_ones_are() -> None:
 # --- the hybrid ------------------------------------------------------------------------------------------------------
 
 
-def hybrid(train: sp.csr_matrix = TRAIN) -> PolyCF:
-    model = PolyCF(PolyCFConfig(dim=4), *train.shape, torch.Generator().manual_seed(0))
+def hybrid(train: sp.csr_matrix = TRAIN, **settings: object) -> PolyCF:
+    config = PolyCFConfig.model_validate({"dim": 4} | settings)
+    model = PolyCF(config, *train.shape, torch.Generator().manual_seed(0))
     model.prepare(BipartiteGraph(train))
     return model
 
@@ -161,28 +176,59 @@ def test_beta_is_in_the_users_rows_of_the_checkpoint() -> None:
     torch.testing.assert_close(model.final_tensors(final)["items"], final[12:])
 
 
-def test_scores_in_training_are_those_of_the_checkpoint() -> None:
-    model = hybrid()
+@pytest.mark.parametrize("guard", ["folds", "self-loop"])
+def test_scores_in_training_are_those_of_the_checkpoint_wherever_an_evaluation_looks(guard: str) -> None:
+    model = hybrid(guard=guard)
     tensors = model.final_tensors(model.table.detach())
     users = torch.tensor([3, 0, 11])
-    torch.testing.assert_close(model.score_in_training(tensors, users), PolyCF.score(tensors, users))
+    unseen = torch.from_numpy(TRAIN[users.numpy()].toarray() == 0)
+    here, there = model.score_in_training(tensors, users), PolyCF.score(tensors, users)
+    torch.testing.assert_close(here[unseen], there[unseen])
 
 
-def test_a_positive_is_trained_without_its_own_entry_in_the_signal() -> None:
-    model, dense = hybrid(), TRAIN.toarray()
-    users, items = (torch.from_numpy(rows) for rows in np.nonzero(dense))
-    negatives = torch.zeros(len(users), dtype=torch.int64)
-    found = model.signal_margin(Batch(users, 12 + items, 12 + negatives))
-    for row, (user, item) in enumerate(zip(users.tolist(), items.tolist(), strict=True)):
+def margins_of(model: PolyCF) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Users, items and s+ of all train pairs: the margin to item 0, plus what that scores."""
+    users, items = np.nonzero(TRAIN.toarray())
+    zeros = torch.zeros(len(users), dtype=torch.int64)
+    margins = model.signal_margin(Batch(torch.from_numpy(users), torch.from_numpy(12 + items), 12 + zeros))
+    return users, items, (margins + model.signal_scores[torch.from_numpy(users), 0]).numpy()
+
+
+def test_the_cheap_guard_scores_a_positive_without_its_own_entry_in_the_signal() -> None:
+    model, dense = hybrid(guard="self-loop"), TRAIN.toarray()
+    for user, item, score in zip(*margins_of(model), strict=True):
         without = torch.from_numpy(dense[user]).clone()
         without[item] = 0.0
-        expected = model.filter.respond(without.unsqueeze(1))[item, 0] - model.signal_scores[user, 0]
-        assert float(found[row]) == pytest.approx(float(expected), abs=1e-4)
+        assert score == pytest.approx(float(model.filter.respond(without.unsqueeze(1))[item, 0]), abs=1e-4)
+
+
+def test_the_honest_guard_scores_a_positive_by_a_filter_of_the_other_folds() -> None:
+    model, fold = hybrid(), folds(binary_csr(TRAIN), hybrid().fit_seed)
+    dense = TRAIN.toarray().astype(np.float64)
+    users, items, scores = margins_of(model)
+    for number in range(NUM_FOLDS):
+        rest = dense.copy()
+        rest[users[fold == number], items[fold == number]] = 0.0
+        theta, omega = model.filter.theta.double().numpy(), float(model.filter.omega)
+        expected = rest @ reference.transfer(rest, model.config.gammas, theta, omega, 128)
+        rows = fold == number
+        np.testing.assert_allclose(scores[rows], expected[users[rows], items[rows]], atol=1e-3)
+
+
+def test_folds_part_each_users_items_as_evenly_as_they_go() -> None:
+    train = binary_csr(random_interactions(40, 30, 0.4, 0))
+    fold = folds(train, 0)
+    for user in range(40):
+        sizes = np.bincount(fold[train.indptr[user] : train.indptr[user + 1]], minlength=NUM_FOLDS)
+        assert sizes.max() - sizes.min() <= 1
+    assert not np.array_equal(fold, folds(train, 1))
 
 
 def test_the_loss_is_bpr_of_the_whole_score() -> None:
     data = TrainingData(TRAIN, sp.csr_matrix(TRAIN.shape))
-    trainer = Trainer(data, PolyCFConfig(dim=4), None, TrainingConfig(batch_size=8), RunConfig(threads=1))
+    trainer = Trainer(
+        data, PolyCFConfig(dim=4, keep_prob=1.0), None, TrainingConfig(batch_size=8), RunConfig(threads=1)
+    )
     batch = next(trainer.sampler.epoch(CPU))
     base = trainer.base
     assert isinstance(base, PolyCF)
