@@ -97,7 +97,9 @@ class BipartiteGraph:
 def reweighted(adjacency: Adjacency, factors: Tensor) -> Adjacency:
     """Each stored value times its factor; the factors are the same for both directions of an edge."""
     matrix = _times(adjacency.matrix, factors)
-    return Adjacency(matrix, matrix if adjacency.transpose is adjacency.matrix else _times(adjacency.transpose, factors))
+    return Adjacency(
+        matrix, matrix if adjacency.transpose is adjacency.matrix else _times(adjacency.transpose, factors)
+    )
 
 
 def _times(matrix: Tensor, factors: Tensor) -> Tensor:
