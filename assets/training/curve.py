@@ -1,6 +1,6 @@
-"""The training curve as people see it in the Dagster UI: loss and validation Recall@20 by epoch, as a picture in Markdown.
+"""The training curve as people see it in the Dagster UI: loss, validation Recall@20 and diagnostics by epoch.
 
-The UI strips inline SVG, so the picture is a PNG data URI. What is drawn in the report is the report's business.
+A picture in Markdown: the UI strips inline SVG, so it is a PNG data URI. What is drawn in the report is the report's business.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+DIAGNOSTIC = "diagnostic_"
+"""Prefix of the diagnostics in a history; a test holds it against `models.training.diagnostics`, which imports torch."""
 
 
 def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title: str) -> str:
@@ -22,8 +25,9 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
     from matplotlib.figure import Figure  # the object-oriented interface: no global state, no display
 
     epochs = [int(row["epoch"]) for row in history]
-    figure = Figure(figsize=(6.4, 2.8), dpi=100, layout="constrained")
-    loss, recall = figure.subplots(1, 2)
+    watched = diagnostics(history)
+    figure = Figure(figsize=(9.0 if watched else 6.4, 2.8), dpi=100, layout="constrained")
+    loss, recall, *rest = figure.subplots(1, 3 if watched else 2)
     terms = loss_terms(history)
     for term in terms:
         loss.plot(epochs, [float(row.get(term, "nan")) for row in history], linewidth=1.6, label=term)
@@ -33,7 +37,12 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
     if len(terms) > 1:
         loss.set_yscale("symlog", linthresh=1e-2)  # an alignment loss is ten times BPR, L2 a hundredth of it
         loss.legend(fontsize=7, frameon=False)
-    for axis in (loss, recall):
+    for axis in rest:
+        for name in watched:
+            axis.plot(epochs, [float(row.get(name, "nan")) for row in history], linewidth=1.6, label=_short(name))
+        axis.set_title("gradient shares, lag, entropy", fontsize=10)
+        axis.legend(fontsize=6, frameon=False)
+    for axis in (loss, recall, *rest):
         axis.axvline(best_epoch, color="#c2572b", linewidth=1.0, linestyle="--")
         axis.set_xlabel("epoch")
         axis.grid(alpha=0.25)
@@ -46,4 +55,14 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
 def loss_terms(history: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the loss terms in a history, in the order in which they first appear."""
     names = dict.fromkeys(name for row in history for name in row)
-    return [name for name in names if name != "epoch" and not name.startswith(("recall_", "ndcg_"))]
+    return [name for name in names if name != "epoch" and not name.startswith(("recall_", "ndcg_", DIAGNOSTIC))]
+
+
+def diagnostics(history: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the diagnostics that say more than a constant: not the share of the only term there is."""
+    names = [name for name in dict.fromkeys(name for row in history for name in row) if name.startswith(DIAGNOSTIC)]
+    return names if len(names) > 1 else []
+
+
+def _short(name: str) -> str:
+    return name.removeprefix(DIAGNOSTIC).replace("gradient_", "gradient of ").replace("_", " ")

@@ -47,6 +47,10 @@ class Enhancer(nn.Module):
     def after_step(self, base: BaseModel) -> None:
         """Called after each optimiser step."""
 
+    def diagnostics(self, step: TrainingStep) -> dict[str, float]:
+        """Numbers that show whether this enhancer does what it is meant to; called without gradients."""
+        return {}
+
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """(d) The table (nodes, d) that is scored with; `layers` (K + 1, nodes, d) where `scores_with_layers`."""
         return final

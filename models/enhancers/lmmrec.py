@@ -7,6 +7,8 @@ docs/method.md. Text tower and prototypes run on the distinct rows of the batch 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -22,9 +24,10 @@ from models.enhancers.alignment import (
 )
 from models.enhancers.config import LMMRecConfig
 from models.enhancers.contract import Enhancer
-from models.enhancers.prototypes import Prototypes, interaction_motivation
+from models.enhancers.prototypes import Prototypes, assignment, interaction_motivation
 from models.enhancers.teacher import MomentumTeacher
 from models.enhancers.text_tower import TextTower
+from models.losses import unit_rows
 
 SCORING_ROWS = 4096
 """Rows of the text tower at once when all entities are fused for scoring."""
@@ -138,6 +141,28 @@ class LMMRec(Enhancer):
     def after_step(self, base: BaseModel) -> None:
         if self.teacher is not None:
             self.teacher.follow(base.table, self.tower, self.prototypes)
+
+    def diagnostics(self, step: TrainingStep) -> dict[str, float]:
+        """Entropy of the assignments over ln I (1 is uniform), and teacher lag, 1 - mean cos(p, p')."""
+        if step.rows is None or step.propagated.layers is None:
+            return {}
+        num_users, layers = len(step.rows.users), step.propagated.layers
+        found = {"assignment_entropy": self._mean_entropy(layers, num_users)}
+        if self.teacher is not None:
+            taught = step.base.propagate(step.graph.full, self.teacher.table, layer_rows=step.rows.nodes()).layers
+            pair = [
+                unit_rows(self._interaction(of, num_users, prototypes))
+                for of, prototypes in ((layers, self.prototypes), (taught, self.teacher.prototypes))
+            ]
+            found["teacher_lag"] = 1.0 - float((pair[0] * pair[1]).sum(dim=1).mean())
+        return found
+
+    def _mean_entropy(self, layers: Tensor, num_users: int) -> float:
+        """Over layers and rows, each side by its own prototypes; 1 where all prototypes are used alike."""
+        sides = ((layers[:, :num_users], self.prototypes.users), (layers[:, num_users:], self.prototypes.items))
+        shares = [assignment(rows, z, self.config.prototype_temperature).flatten(0, 1) for rows, z in sides]
+        entropy = torch.special.entr(torch.cat(shares)).sum(dim=1).mean()
+        return float(entropy) / math.log(max(2, self.config.num_prototypes))
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """With `score_fusion`, the base's loss sees x + beta_p·p + beta_h·h on the rows of the batch."""

@@ -25,6 +25,7 @@ from models.ranking.evaluate import evaluate
 from models.training.config import RunConfig, TrainingConfig
 from models.training.course import Course
 from models.training.data import TrainingData
+from models.training.diagnostics import diagnose
 from models.training.divergence import DivergedError, refuse_non_finite
 from models.training.fitted import FittedModel
 from models.training.identity import circumstances, differences, identity_of
@@ -162,7 +163,8 @@ class _Fitting:
                 f"{error}; the good state after epoch {epoch - 1} is kept in {self.folder.path}"
             ) from error
         if training.evaluate_every and epoch % training.evaluate_every == 0:
-            entry = {"epoch": epoch} | losses | validation_metrics(self.trainer, self.data)
+            entry = {"epoch": epoch} | losses | diagnose(self.trainer, epoch + 1.0)
+            entry |= validation_metrics(self.trainer, self.data)
             if course.record(entry, training.monitor):
                 self.best_weights = self.trainer.weights()
             best = f"best {course.best_value:.4f} at epoch {course.best_epoch}"

@@ -85,6 +85,14 @@ class Sampler:
             pending = pending[self._is_train(self._user_idx[pending], negatives[pending])]
         return negatives
 
+    def probe(self, rng: np.random.Generator, device: torch.device) -> Batch:
+        """A batch of the usual size from another generator; the sampler's own state stays as it is."""
+        own, self.rng = self.rng, rng
+        try:
+            return next(self.epoch(device))
+        finally:
+            self.rng = own
+
     def epoch(self, device: torch.device) -> Iterator[Batch]:
         """The batches of one epoch as rows of the node table (items after users), on `device`."""
         order = self.rng.permutation(len(self._user_idx))

@@ -6,6 +6,7 @@ How long to train and which epoch to keep is decided in `fit`. All that changes 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from models.bases.contract import Batch, Term, TrainingStep, distinct_rows
 from models.enhancers import EnhancerConfig, enhancer_spec
 from models.enhancers.contract import Enhancer
 from models.errors import LmmrecError
-from models.graph import BipartiteGraph
+from models.graph import Adjacency, BipartiteGraph
 from models.losses import squared_norm
 from models.training.allocator import keep_freed_memory
 from models.training.config import RunConfig, TrainingConfig
@@ -38,7 +39,7 @@ class Trainer:
         keep_freed_memory()
         if enhancer is not None:
             refuse_without_embeddings(base, enhancer.name)
-        self.device = usable_device(run.device)
+        self.seed, self.device = run.seed, usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
         self.noise_rng = numpy_stream(run.seed, "noise")
@@ -85,16 +86,23 @@ class Trainer:
     def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
         """One optimiser step (docs/method.md); the L2 term is the optimiser's weight decay."""
         adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
-        table = self.enhancer.change_table(self.base.table)
-        rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
-        propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
-        step = TrainingStep(self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, self.noise_rng)
-        terms = self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
+        terms = self.terms(self.step(batch, epochs_done, adjacency, self.noise_rng))
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.enhancer.after_step(self.base)
         return terms
+
+    def step(self, batch: Batch, epochs_done: float, adjacency: Adjacency, noise: np.random.Generator) -> TrainingStep:
+        """The forward pass of one step, without its losses."""
+        table = self.enhancer.change_table(self.base.table)
+        rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
+        propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
+        return TrainingStep(self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, noise)
+
+    def terms(self, step: TrainingStep) -> dict[str, Term]:
+        """All terms of the loss but L2, the base's first."""
+        return self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
 
     @torch.no_grad()
     def final_tensors(self) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ class LatentSemanticAnalysis:
         import numpy as np
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         minimum = 2 if len(texts) >= _MANY_TEXTS else 1
         try:
