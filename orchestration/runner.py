@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import dagster as dg
 
 
+LAUNCHED_HERE = {"lmmrec/launched_by": "command line"}
+"""Tag of the runs that this module starts."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM arrived: ends the work as Ctrl-C does, with exit status 143."""
 
@@ -45,6 +49,7 @@ def execute(home: Path, next_launches: Callable[[], Sequence[Launch]]) -> None:
         progress_on(stream) as shown,
         reporting_to(shown),
     ):
+        end_killed_runs()
         while wanted := next_launches():
             for launch in wanted:
                 if (launch.name, launch.reasons) in seen:
@@ -56,6 +61,22 @@ def execute(home: Path, next_launches: Callable[[], Sequence[Launch]]) -> None:
                     _run(launch, log)
                 finally:
                     raise_if_stopped()
+
+
+def end_killed_runs() -> None:
+    """Report runs of the command line whose process was killed as canceled, and free the pool slots that they hold.
+
+    Call it while holding the home: no other `lmmrec run` is alive then, and one that Dagster believes to be under way is
+    dead. Without this the next run would wait for a slot that nobody gives back. Runs of the UI are the daemon's, and
+    failed ones it would start again.
+    """
+    import dagster as dg
+
+    under_way = [status for status in dg.DagsterRunStatus if status.name in ("NOT_STARTED", "STARTING", "STARTED")]
+    with dg.DagsterInstance.get() as instance:
+        for run in instance.get_runs(dg.RunsFilter(tags=LAUNCHED_HERE, statuses=under_way)):
+            instance.report_run_canceled(run, message="The process of this `lmmrec run` was killed.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _run(launch: Launch, log: Path) -> None:
@@ -72,7 +93,7 @@ def _run(launch: Launch, log: Path) -> None:
             asset_selection=[dg.AssetKey(asset) for asset in launch.assets],
             run_config=dict(launch.config),
             raise_on_error=False,
-            tags={"lmmrec/launched_by": "command line"},
+            tags=LAUNCHED_HERE,
         )
         if not result.success:
             raise LmmrecError(_what_failed(result, log))
