@@ -14,6 +14,7 @@ from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
 from models.bases import BaseConfig, base_spec, refuse_without_embeddings
 from models.enhancers import EnhancerConfig, enhancer_spec
+from models.enhancers.config import LMMREC_VARIANTS
 from models.errors import LmmrecError
 from models.training.config import PRESETS, TrainingConfig
 
@@ -53,16 +54,19 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
     """
     assert address.base_model is not None
     assert address.seed is not None
-    known = ("full", *CONTROLS) if METHODS[method].needs_text else ("full",)
+    ablations = LMMREC_VARIANTS if method == "lmmrec" else {}
+    known = ("full", *(CONTROLS if METHODS[method].needs_text else ()), *ablations)
     if address.variant not in known:
         raise LmmrecError(f"method '{method}' has no variant '{address.variant}': known are {', '.join(known)}.")
     base = base_spec(address.base_model).config(name=address.base_model)
+    enhancer = None
     if method != "base":
         refuse_without_embeddings(base, method)
+        enhancer = enhancer_spec(method).config(name=method, **ablations.get(address.variant or "full", {}))
     return CellPlan(
         base=base,
-        enhancer=None if method == "base" else enhancer_spec(method).config(name=method),
+        enhancer=enhancer,
         training=PRESETS[preset],
-        text_control=None if address.variant == "full" else address.variant,
+        text_control=address.variant if address.variant in CONTROLS else None,
         seed=address.seed,
     )

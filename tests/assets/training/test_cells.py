@@ -145,6 +145,14 @@ def test_base_reads_no_text_and_lmmrec_does(lake: Lake) -> None:
     assert "text_embeddings" in folders(lake, "lmmrec")
 
 
+def test_an_ablation_is_a_change_of_settings_and_reads_the_real_texts() -> None:
+    full, ablated = (plan_cell(cell("lmmrec", variant), "lmmrec", "lmmrec") for variant in ("full", "without-mcs"))
+    assert full.enhancer is not None
+    assert ablated.enhancer == full.enhancer.model_copy(update={"mcs_weight": 0.0})
+    assert ablated.text_control is None
+    assert full.base == ablated.base
+
+
 def test_the_record_tells_variants_and_presets_apart_but_not_devices(lake: Lake) -> None:
     recipe = next(recipe for recipe in RECIPES if recipe.method == "lmmrec")
     entry = find_dataset(lake.home, DATASET)
@@ -218,7 +226,7 @@ def test_ids_of_another_split_are_refused(lake: Lake, tmp_path: Path) -> None:
     ("address", "method", "message"),
     [
         (cell("base", "shuffled-text"), "base", "no variant 'shuffled-text': known are full"),
-        (cell("lmmrec", "without-mcs"), "lmmrec", "no variant 'without-mcs'"),
+        (cell("lmmrec", "without-msc"), "lmmrec", "no variant 'without-msc'"),
         (replace(cell("base"), base_model="lightgnc"), "base", "lightgnc"),
     ],
 )
