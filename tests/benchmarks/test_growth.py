@@ -51,5 +51,5 @@ def test_the_formula_knows_when_the_sampler_leaves_the_bitmap() -> None:
     edges, dim = 1_000, 32
     small, large = predicted_bytes(100, 80, edges, dim), predicted_bytes(1_000_000, 80_000, edges, dim)
     per_node = growth.TABLES * dim * 4
-    assert small - 180 * per_node == (growth.BYTES_PER_EDGE - 8) * edges + 100 * 80 // 8 + 1
-    assert large - 1_080_000 * per_node == growth.BYTES_PER_EDGE * edges
+    assert small - 180 * per_node == growth.BYTES_PER_EDGE * edges + 100 * 80 // 8 + 1
+    assert large - 1_080_000 * per_node == (growth.BYTES_PER_EDGE + 8) * edges
