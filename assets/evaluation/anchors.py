@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from assets.evaluation.metrics import Label, Tables, evaluate_scorer, figures, t
 from assets.evaluation.recipe import ANCHORS
 from assets.tables import read_matrix, write_frame
 from models.errors import LmmrecError
-from models.progress import track
+from models.progress import Step, track
 
 if TYPE_CHECKING:
     from models.anchors.choice import Choice
@@ -55,12 +57,12 @@ def evaluate_anchors(split: Path, dataset: str, target: Path, names: tuple[str, 
     found: list[_Measured] = []
     left_out: list[dict[str, str]] = []
     with track("anchors", total=len(names), unit="anchors") as step:
-        for name in names:
+        for place, name in enumerate(names):
             try:
-                found.append(_measure(name, split, dataset))
+                found.append(_measure(name, split, dataset, partial(_tried, step, place, name)))
             except TooLargeError as error:
                 left_out.append({"anchor": name, "reason": str(error)})
-            step.advance(note=name)
+            step.advance(place + 1 - step.done, note=name)
     if not found:
         raise LmmrecError(f"no anchor could be fitted on {dataset}: {left_out[0]['reason']}")
     joined = Tables(
@@ -101,13 +103,18 @@ class _Measured:
     fit_s: float
 
 
-def _measure(name: str, split: Path, dataset: str) -> _Measured:
+def _tried(step: Step, place: int, name: str, done: int, total: int) -> None:
+    """Shows trials as parts of an anchor; its last fit and its ranking are the part that is left."""
+    step.advance(place + done / (total + 1) - step.done, note=f"{name}, setting {done} of {total}")
+
+
+def _measure(name: str, split: Path, dataset: str, tried: Callable[[int, int], None]) -> _Measured:
     from models.anchors import ANCHORS as REGISTRY
     from models.anchors.choice import choose_settings
 
     train, validation = (read_matrix(split, part) for part in ("train", "validation"))
     started = time.monotonic()
-    choice = choose_settings(REGISTRY[name], train, validation)
+    choice = choose_settings(REGISTRY[name], train, validation, tried)
     chosen = time.monotonic()
     fitted = REGISTRY[name].with_settings(choice.settings).fit(train)
     fit_s = time.monotonic() - chosen

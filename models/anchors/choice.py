@@ -5,6 +5,7 @@ What is worth trying is said beside each anchor (`GRID`); the test part is never
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import scipy.sparse as sp
@@ -34,16 +35,25 @@ class Choice:
     trials: tuple[Trial, ...]
 
 
-def choose_settings(anchor: type[Anchor], train: sp.csr_matrix, validation: sp.csr_matrix) -> Choice:
+def choose_settings(
+    anchor: type[Anchor],
+    train: sp.csr_matrix,
+    validation: sp.csr_matrix,
+    tried: Callable[[int, int], None] = lambda done, total: None,
+) -> Choice:
     """The settings with the best validation Recall@20, the earlier of equals; one fit and one ranking a trial.
 
     `train` and `validation` are (users, items) and disjoint. Without validation pairs, or where the data is so large that
-    only one setting may be tried, the default stands and nothing is fitted.
+    only one setting may be tried, the default stands and nothing is fitted. `tried` is called after each trial with how many
+    are done and how many there are.
     """
     candidates = anchor.settings_to_try(train)
     if len(candidates) == 1 or validation.nnz == 0:
         return Choice(candidates[0], (Trial(candidates[0], None),))
-    recalls = [_recall(anchor.with_settings(settings).fit(train), train, validation) for settings in candidates]
+    recalls = []
+    for settings in candidates:
+        recalls.append(_recall(anchor.with_settings(settings).fit(train), train, validation))
+        tried(len(recalls), len(candidates))
     best = max(range(len(candidates)), key=recalls.__getitem__)  # the first of equals
     return Choice(
         candidates[best],

@@ -47,6 +47,13 @@ def test_the_best_on_validation_is_chosen_and_every_trial_is_told() -> None:
 
 
 @pytest.mark.unit
+def test_progress_is_told_after_each_trial() -> None:
+    told: list[tuple[int, int]] = []
+    choose_settings(Pointing, one_hot(4, 60, 59), one_hot(4, 60, 50), lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.unit
 def test_of_equals_the_earlier_stands() -> None:
     choice = choose_settings(Pointing, one_hot(4, 60, 59), one_hot(4, 60, 50))
     assert {trial.recall_20 for trial in choice.trials} == {0.0}
