@@ -104,6 +104,8 @@ class DatasetEntry(_Declaration):
     """Share of malformed raw rows above which the run stops."""
     preset: Literal["lmmrec", "rlmrec"] = "lmmrec"
     """Training preset: batch 512 and rate 0.003 (the paper's) or batch 4,096 and rate 0.001 (the reference code's)."""
+    warm_start: bool = False
+    """Training starts from the cell's previous checkpoint where users or items were added since."""
     schedule: str | None = None
     """Cron line of the retraining schedule (UTC); None gives weekly, Monday 03:00. Stopped until switched on in the UI."""
 

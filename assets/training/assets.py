@@ -59,14 +59,18 @@ def cell_work(method: Method, installation: Installation) -> Callable[[Address, 
     def work(address: Address, draft: Draft, inputs: Inputs) -> None:
         import json
 
-        from assets.training.cells import state_folder, train_cell
+        from assets.training.cells import state_folder, train_cell, warm_start_of
         from assets.training.curve import training_curve
         from assets.training.plan import plan_cell
 
         assert address.dataset is not None
-        plan = plan_cell(address, method.name, installation.entry(address.dataset).preset)
+        entry = installation.entry(address.dataset)
+        plan = plan_cell(address, method.name, entry.preset)
         state = state_folder(installation.lake.home, address, method.code_version)
-        figures = train_cell(plan, inputs, draft.path, installation.settings, state)
+        start, started_from = (
+            warm_start_of(installation.lake, address, plan, inputs) if entry.warm_start else (None, {})
+        )
+        figures = train_cell(plan, inputs, draft.path, installation.settings, state, start) | started_from
         history = json.loads((draft.path / "history.json").read_bytes())
         title = f"{method.name} on {address.base_model}, {address.dataset}, {address.variant}, seed {address.seed}"
         draft.metadata.update(figures, training_curve_md=training_curve(history, figures["best_epoch"], title))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from models.training.config import RunConfig
     from models.training.data import TrainingData
     from models.training.fitted import FittedModel
+    from models.training.warm_start import WarmStart
 
 STATES = "training"
 """Folder under LMMREC_HOME with the states of trainings under way."""
@@ -59,8 +60,43 @@ def forget_states(home: Path, address: Address) -> None:
             (home / parent).rmdir()
 
 
+def warm_start_of(
+    lake: Lake, address: Address, plan: CellPlan, inputs: Mapping[str, Path]
+) -> tuple[WarmStart | None, dict[str, Any]]:
+    """The cell's previous checkpoint as a start, and figures that say which it was.
+
+    None where there is none, where it is of another kind than the plan, or where no user and no item was added since:
+    training then starts fresh, as it would without `warm_start`.
+    """
+    record = lake.record(address)
+    if record is None:
+        return None, {}
+    from models.training.warm_start import warm_start_from
+
+    try:
+        start = warm_start_from(lake.path(address), *_ids(inputs))
+        start.refuse_other_kind(plan.base, plan.enhancer)
+    except LmmrecError as error:
+        return None, {"warm_start_refused": str(error)}
+    if not start.new_users and not start.new_items:
+        return None, {}
+    figures = {"warm_started_from": record.digest, "new_users": start.new_users, "new_items": start.new_items}
+    return start, figures
+
+
+def _ids(inputs: Mapping[str, Path]) -> tuple[list[str], list[str]]:
+    """Original user and item ids in row order."""
+    folder = inputs["interactions"]
+    return read_column(folder / "users.parquet", "user_id"), read_column(folder / "items.parquet", "item_id")
+
+
 def train_cell(
-    plan: CellPlan, inputs: Mapping[str, Path], target: Path, settings: Settings, state: Path | None = None
+    plan: CellPlan,
+    inputs: Mapping[str, Path],
+    target: Path,
+    settings: Settings,
+    state: Path | None = None,
+    start: WarmStart | None = None,
 ) -> dict[str, Any]:
     """Fit the model of `plan`, save it under `target` and return figures.
 
@@ -71,6 +107,7 @@ def train_cell(
         settings: device and threads.
         state: folder that is replaced after every epoch, so that a killed training goes on there; None keeps nothing. A
             state of another plan or other inputs is said and thrown away.
+        start: an earlier model to start from; None starts fresh.
 
     Raises:
         LmmrecError: vectors or ids do not fit the split, the device is not there, or training diverges.
@@ -79,8 +116,7 @@ def train_cell(
     from models.training.config import RunConfig
 
     data = load_data(inputs["split"], inputs.get("text_embeddings"), plan.text_control, plan.seed)
-    users = read_column(inputs["interactions"] / "users.parquet", "user_id")
-    items = read_column(inputs["interactions"] / "items.parquet", "item_id")
+    users, items = _ids(inputs)
     if (len(users), len(items)) != data.train.shape:
         raise LmmrecError(
             f"{inputs['interactions']} names {len(users):,} users and {len(items):,} items, but the split has "
@@ -88,7 +124,7 @@ def train_cell(
         )
     device = resolve_device(settings.device)
     run = RunConfig(seed=plan.seed, device=device, threads=settings.threads)
-    model, notes = _fit(plan, data, run, state)
+    model, notes = _fit(plan, data, run, state, start)
     save(model, target, users, items)
     found = figures(model.history, model.best_epoch, model.seconds) | {"device": device}
     if model.resumed_at_epoch:
@@ -96,20 +132,22 @@ def train_cell(
     return found | ({"training_notes": "; ".join(notes)} if notes else {})
 
 
-def _fit(plan: CellPlan, data: TrainingData, run: RunConfig, state: Path | None) -> tuple[FittedModel, list[str]]:
+def _fit(
+    plan: CellPlan, data: TrainingData, run: RunConfig, state: Path | None, start: WarmStart | None
+) -> tuple[FittedModel, list[str]]:
     """The fitted model, and what a reader should know of how it came about."""
     from models.training.fit import fit
     from models.training.state import OtherRunError, discard
 
     notes = []
     try:
-        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state)
+        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state, warm_start=start)
     except OtherRunError as error:
         assert state is not None
         notes.append(f"a stored state was of another run, so training started over ({'; '.join(error.differences)})")
         warnings.warn(notes[0], stacklevel=2)
         discard(state)
-        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state)
+        model = fit(data, plan.base, plan.enhancer, plan.training, run, state_folder=state, warm_start=start)
     return model, [*notes, *model.notes]
 
 

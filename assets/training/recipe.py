@@ -23,7 +23,8 @@ def _inputs(method: Method) -> Callable[[Lake, Address], Sequence[Address]]:
 def _config(method: Method) -> Callable[[Address, Situation], Mapping[str, Any]]:
     def config(address: Address, situation: Situation) -> Mapping[str, Any]:
         assert situation.entry is not None
-        return plan_cell(address, method.name, situation.entry.preset).as_config()
+        config = plan_cell(address, method.name, situation.entry.preset).as_config()
+        return config | ({"warm_start": True} if situation.entry.warm_start else {})
 
     return config
 

@@ -49,7 +49,7 @@ class WarmStart:
         A tensor with one row per node, user or item is matched row by row; any other is copied where the shape is the same,
         and stays fresh where it is not. Raises `LmmrecError` for another base model, width or enhancer.
         """
-        self._refuse_other_kind(base, enhancer)
+        self.refuse_other_kind(base, enhancer)
         return {name: self._carried(self.model.parameters.get(name), tensor) for name, tensor in fresh.items()}
 
     def _carried(self, earlier: Tensor | None, fresh: Tensor) -> Tensor:
@@ -78,7 +78,8 @@ class WarmStart:
             return np.full(present, -1)
         return sides[0] if sides else None
 
-    def _refuse_other_kind(self, base: BaseConfig, enhancer: EnhancerConfig | None) -> None:
+    def refuse_other_kind(self, base: BaseConfig, enhancer: EnhancerConfig | None) -> None:
+        """Raises `LmmrecError` where the earlier model is of another base model, width or enhancer."""
         earlier = self.model
         kinds = {
             "base model": (earlier.base.name, base.name),

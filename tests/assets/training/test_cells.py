@@ -11,7 +11,14 @@ from assets.datasets.catalog import find_dataset
 from assets.lake import Address, Lake
 from assets.recipes import Situation
 from assets.settings import Settings
-from assets.training.cells import forget_states, refuse_without_text, resolve_device, state_folder, train_cell
+from assets.training.cells import (
+    forget_states,
+    refuse_without_text,
+    resolve_device,
+    state_folder,
+    train_cell,
+    warm_start_of,
+)
 from assets.training.curve import loss_terms, training_curve
 from assets.training.data import CONTROLS, load_data
 from assets.training.methods import METHODS, checkpoint_of
@@ -130,6 +137,46 @@ def test_states_lie_outside_the_lake_apart_by_cell_and_code_version_and_leave_no
         forget_states(home, address)
     assert not (home / "training").exists()
     forget_states(home, cell("base"))
+
+
+def published(lake: Lake, plan: CellPlan) -> str:
+    """Trains and publishes the cell of the base; its digest."""
+    recipe = next(recipe for recipe in RECIPES if recipe.method == "base")
+    with lake.write(cell("base"), code_version=recipe.code_version, config={}, inputs={}) as draft:
+        train_cell(plan, folders(lake, "base"), draft.path, Settings(device="cpu", threads=1))
+    digest = lake.digest(cell("base"))
+    assert digest is not None
+    return digest
+
+
+def test_a_warm_start_needs_an_earlier_checkpoint_of_its_kind_and_new_entities(home: Path, tmp_path: Path) -> None:
+    lake, plan = write_lake(home, users=50), short(plan_cell(cell("base"), "base", "lmmrec"))
+    assert warm_start_of(lake, cell("base"), plan, folders(lake, "base")) == (None, {})
+    digest = published(lake, plan)
+    assert warm_start_of(lake, cell("base"), plan, folders(lake, "base")) == (None, {})
+    write_lake(home, users=USERS)
+    inputs = folders(lake, "base")
+    wider = replace(plan, base=plan.base.model_copy(update={"dim": 16}))
+    start, found = warm_start_of(lake, cell("base"), wider, inputs)
+    assert start is None
+    assert "width 16 cannot start" in found["warm_start_refused"]
+    start, found = warm_start_of(lake, cell("base"), plan, inputs)
+    assert found == {"warm_started_from": digest, "new_users": USERS - 50, "new_items": 0}
+    settings, weights = Settings(device="cpu", threads=1), "model.safetensors"
+    train_cell(plan, inputs, tmp_path / "warm", settings, start=start)
+    train_cell(plan, inputs, tmp_path / "fresh", settings)
+    assert (tmp_path / "warm" / weights).read_bytes() != (tmp_path / "fresh" / weights).read_bytes()
+
+
+def test_switching_warm_starts_on_is_recorded_and_off_leaves_records_as_they_were(lake: Lake) -> None:
+    recipe = next(recipe for recipe in RECIPES if recipe.method == "base")
+    entry = find_dataset(lake.home, DATASET)
+    off, on = (
+        recipe.config(cell("base"), Situation(Settings(), entry.model_copy(update={"warm_start": value})))
+        for value in (False, True)
+    )
+    assert off == plan_cell(cell("base"), "base", entry.preset).as_config()
+    assert on == {**off, "warm_start": True}
 
 
 def test_ids_stand_in_the_checkpoint_in_row_order(lake: Lake, tmp_path: Path) -> None:
