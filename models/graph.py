@@ -73,7 +73,7 @@ class BipartiteGraph:
             return self.full
         draws = rng.integers(0, 1 << 16, size=2 * self.num_edges, dtype=np.uint16)
         kept = torch.from_numpy(draws < round(keep_prob * (1 << 16))).to(self.device)
-        values = self._values * kept
+        values = self._values * kept.view(torch.uint8)  # twice as fast as by a bool
         transposed = values.index_select(0, self._transpose_position)
         return Adjacency(self._with_values(values), self._with_values(transposed))
 

@@ -24,7 +24,8 @@ pytestmark = [
 
 USERS, ITEMS = 300, 200
 TRAIN = random_interactions(USERS, ITEMS, 0.05, 0)
-HELD_OUT = sp.csr_matrix(
+_DRAWN = random_interactions(USERS, ITEMS, 0.02, 1)
+HELD_OUT = sp.csr_matrix(_DRAWN - _DRAWN.multiply(TRAIN))
     random_interactions(USERS, ITEMS, 0.02, 1) - TRAIN.multiply(random_interactions(USERS, ITEMS, 0.02, 1))
 )
 TEXTS = np.random.default_rng(3).standard_normal((USERS + ITEMS, 48)).astype(np.float32)
