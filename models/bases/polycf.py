@@ -2,7 +2,7 @@
 
     s_ui = s_signal(u, i) / sigma_s + beta·<x_u, x_i>
 
-The filter is learned first and stays; E, its polynomial and beta (init 1) are learned by BPR on the whole score. sigma_s, the
+The filter is learned first and stays; E and beta (init 1) are learned by BPR on the whole score. sigma_s, the
 standard deviation of the filter's scores over all users and items, is divided into the filter once, and beta is multiplied
 into the users' rows of a checkpoint. The two parts are `signal_filter` and `polycf_embedding`.
 """

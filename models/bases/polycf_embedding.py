@@ -3,8 +3,9 @@
     X = sum_gamma sum_{k=0..K} theta_{gamma,k} S_gamma^k E + omega·[U_r U_r^T E_u ; V_r V_r^T E_i]
     S_gamma = [[0, R_gamma], [R_gamma^T, 0]] / sigma_max(R_gamma),  x^(k) = mean_gamma S_gamma^k E
 
-theta and omega are learned with E by BPR. S_1/2 is the adjacency of LightGCN: with it alone, theta 1 and omega 0, X is
-LightGCN's sum. A step's edge dropout is LightGCN's too: an edge that is dropped is missing in every S_gamma.
+E is learned by BPR, theta and omega with it where the settings say so. S_1/2 is the adjacency of LightGCN: with it alone,
+theta 1 and omega 0, X is LightGCN's sum. A step's edge dropout is LightGCN's too: an edge that is dropped is missing in
+every S_gamma.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from models.bases.contract import BaseModel
 from models.graph import Adjacency, BipartiteGraph, Propagated, propagate, reweighted
 from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
 
-INITIAL_OMEGA = 0.3
-"""GF-CF's weight of the ideal low pass."""
-
 
 class PolyCFEmbedding(BaseModel):
     """See the module."""
@@ -30,11 +28,11 @@ class PolyCFEmbedding(BaseModel):
     def __init__(self, config: PolynomialConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
         super().__init__(config, num_users, num_items, rng)
         self.config = config
-        initial = torch.full((len(config.gammas), config.degree + 1), 1.0 / len(config.gammas))
-        learned = config.theta is None
-        self.theta = nn.Parameter(initial if learned else torch.tensor(config.theta), requires_grad=learned)
-        omega = INITIAL_OMEGA if config.omega is None else config.omega
-        self.omega = nn.Parameter(torch.tensor(omega), requires_grad=config.omega is None)
+        uniform = ((1.0 / len(config.gammas),) * (config.degree + 1),) * len(config.gammas)
+        self.theta = nn.Parameter(torch.tensor(config.theta or uniform), requires_grad=config.learn_weights)
+        self.omega = nn.Parameter(
+            torch.tensor(config.omega), requires_grad=config.learn_weights and config.omega != 0.0
+        )
         self.factors: list[Tensor | None] = []
         self.left = self.right = torch.empty(0, 0)
 

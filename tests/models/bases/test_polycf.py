@@ -117,7 +117,7 @@ def test_an_edge_dropped_in_a_step_is_missing_in_every_power_in_that_direction()
 
 
 def test_gradients_of_table_theta_and_omega_are_those_of_the_dense_polynomial() -> None:
-    model = embedding_form(PolyCFEmbeddingConfig(dim=4, degree=2, rank=3))
+    model = embedding_form(PolyCFEmbeddingConfig(dim=4, degree=2, rank=3, learn_weights=True))
     rows = torch.tensor([1, 7, 13, 20])
     pull = torch.randn(4, 4, generator=torch.Generator().manual_seed(1))
     (model.propagate(BipartiteGraph(TRAIN).full, model.table, rows).final * pull).sum().backward()
@@ -140,7 +140,7 @@ def test_gradients_of_table_theta_and_omega_are_those_of_the_dense_polynomial() 
 def test_fixed_weights_are_not_trained_and_learned_ones_are() -> None:
     fixed = fit_quickly(TRAIN, PolyCFEmbeddingConfig(dim=4, degree=1, theta=((1.0, 0.5),) * 3, omega=0.7))
     assert not {"base.theta", "base.omega"} & fixed.parameters.keys()
-    learned = fit_quickly(TRAIN, PolyCFEmbeddingConfig(dim=4))
+    learned = fit_quickly(TRAIN, PolyCFEmbeddingConfig(dim=4, learn_weights=True))
     assert not torch.equal(learned.parameters["base.theta"], torch.full((3, 4), 1 / 3))
     assert float(learned.parameters["base.omega"]) != pytest.approx(0.3, abs=1e-4)
 
