@@ -49,8 +49,8 @@ class PolyCFSignalConfig(BaseConfig):
     """Gamma, the powers of the user degree in R_gamma = D_U^-gamma R D_I^-(1-gamma); 0, 1/2 and 1 in a follower's code."""
     degree: PositiveInt = 3
     """K, highest power of the Gram filters."""
-    rank: PositiveInt = 128
-    """r, singular vectors of the ideal low pass; 64 and 256 were tried on validation too."""
+    rank: PositiveInt = 64
+    """r, singular vectors of the ideal low pass. Small data want fewer: 16 on the demo, 64 or 128 on Amazon-book."""
     theta: tuple[tuple[float, ...], ...] | None = None
     """Weights of the powers, one row per gamma with K entries; None learns them."""
     omega: float | None = None
