@@ -26,8 +26,6 @@ USERS, ITEMS = 300, 200
 TRAIN = random_interactions(USERS, ITEMS, 0.05, 0)
 _DRAWN = random_interactions(USERS, ITEMS, 0.02, 1)
 HELD_OUT = sp.csr_matrix(_DRAWN - _DRAWN.multiply(TRAIN))
-    random_interactions(USERS, ITEMS, 0.02, 1) - TRAIN.multiply(random_interactions(USERS, ITEMS, 0.02, 1))
-)
 TEXTS = np.random.default_rng(3).standard_normal((USERS + ITEMS, 48)).astype(np.float32)
 DATA = TrainingData(TRAIN, HELD_OUT, TEXTS[:USERS], TEXTS[USERS:])
 SHORT = TrainingConfig(batch_size=256, learning_rate=0.01, max_epochs=5, evaluate_every=0)
