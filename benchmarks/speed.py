@@ -93,6 +93,8 @@ def main() -> None:
     answers: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for one in measurements(given.batches, 4096, given.peer_steps):
         able = [name for name in names if one.task in told[name]["tasks"]]
+        if not able:
+            continue
         for name in able:
             measure(workers[name], name, one, warm_up=True)
         answers[one.name] = {name: [] for name in able}

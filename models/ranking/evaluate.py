@@ -67,14 +67,14 @@ def evaluate(
 
     Each chunk is scored once for all protocols. To measure validation, pass it as `test` and protocol `rlmrec`.
     """
-    relevant = binary_csr(test)
+    relevant, train = binary_csr(test), binary_csr(train)
     user_idx = np.flatnonzero(np.diff(relevant.indptr))
     if len(user_idx) == 0:
         raise LmmrecError("there is nothing to evaluate: no user has a held-out interaction; check the split")
     hidden = {protocol: hidden_items(protocol, train, validation) for protocol in protocols}
     lists = _ranked_lists(scorer, user_idx, max(ks), hidden, batch_size)
     num_test = np.diff(relevant.indptr)[user_idx].astype(np.int64)
-    item_popularity = np.bincount(binary_csr(train).indices, minlength=relevant.shape[1])
+    item_popularity = np.bincount(train.indices, minlength=relevant.shape[1])
     per_user, catalogue, pair_rank = {}, {}, {}
     for protocol in protocols:
         position = _positions_in(relevant, user_idx, lists[protocol])  # (users, max k), -1 where no hit
@@ -86,7 +86,7 @@ def evaluate(
         pair_rank[protocol] = ranks
     return Evaluation(
         user_idx=user_idx.astype(np.int64),
-        num_train=np.diff(binary_csr(train).indptr)[user_idx].astype(np.int64),
+        num_train=np.diff(train.indptr)[user_idx].astype(np.int64),
         num_test=num_test,
         per_user=per_user,
         catalogue=catalogue,
@@ -118,10 +118,11 @@ def _ranked_lists(
 
 def _positions_in(relevant: sp.csr_matrix, user_idx: np.ndarray, lists: np.ndarray) -> np.ndarray:
     """For each listed item its position among the stored entries of `relevant`, -1 where it is not relevant."""
-    num_items = relevant.shape[1]
-    users = np.repeat(np.arange(relevant.shape[0], dtype=np.int64), np.diff(relevant.indptr))
-    keys = users * num_items + relevant.indices
-    wanted = user_idx[:, None] * num_items + lists
+    num_users, num_items = relevant.shape
+    narrow = np.dtype(np.int32 if num_users * num_items < 2**31 else np.int64)  # short keys are found sooner
+    users = np.repeat(np.arange(num_users, dtype=narrow), np.diff(relevant.indptr))
+    keys = users * num_items + relevant.indices.astype(narrow)
+    wanted = user_idx.astype(narrow)[:, None] * num_items + lists.astype(narrow)
     position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where((lists >= 0) & (keys[position] == wanted), position, -1)
 

@@ -33,7 +33,7 @@ def ndcg_at_k(hits: np.ndarray, num_relevant: np.ndarray, k: int) -> np.ndarray:
 
 def coverage(lists: np.ndarray, num_items: int) -> float:
     """Share of the catalogue that appears in any list. `lists` is (users, k) int64 items, -1 where empty."""
-    return len(np.unique(lists[lists >= 0])) / num_items
+    return np.count_nonzero(np.bincount(lists[lists >= 0], minlength=num_items)) / num_items
 
 
 def gini(lists: np.ndarray, num_items: int) -> float:

@@ -16,8 +16,8 @@ from torch import Tensor
 from models.errors import LmmrecError
 from models.ranking.protocol import Scorer
 
-CHUNK_SCORES = 4 * 2**20
-"""Scores held at once, 16 MB of float32, unless the caller sets the number of users."""
+CHUNK_SCORES = 7 * 2**20
+"""Scores held at once unless the caller sets the number of users: 28 MB, and blocks of up to 32 MB are used again."""
 FOLD = 8
 """Columns of a group in `largest`."""
 
@@ -50,7 +50,7 @@ def score_chunks(
     size = batch_size or max(1, CHUNK_SCORES // max(1, num_items))
     for start in range(0, len(user_idx), size):
         rows = slice(start, min(start + size, len(user_idx)))
-        chunk = torch.as_tensor(scorer.score(user_idx[rows])).to(torch.float32)
+        chunk = torch.as_tensor(scorer.score(user_idx[rows])).to(torch.float32).contiguous()
         if chunk.shape != (rows.stop - start, num_items):
             raise LmmrecError(
                 f"the model scores {tuple(chunk.shape)} but {(rows.stop - start, num_items)} was expected; "
@@ -61,12 +61,13 @@ def score_chunks(
 
 
 def hide(chunk: Tensor, exclude: sp.csr_matrix, user_idx: np.ndarray) -> None:
-    """Sets, in place, the score of each user's excluded items to -inf."""
-    counts = np.diff(exclude.indptr)[user_idx]
-    hidden = exclude[user_idx]
-    row = torch.from_numpy(np.repeat(np.arange(len(user_idx)), counts)).to(chunk.device)
-    column = torch.from_numpy(hidden.indices.astype(np.int64)).to(chunk.device)
-    chunk[row, column] = -torch.inf
+    """Sets, in place, the score of each user's excluded items to -inf; `chunk` is contiguous."""
+    first = exclude.indptr[user_idx]
+    counts = exclude.indptr[user_idx + 1] - first
+    before = np.cumsum(counts) - counts  # entries of the users above
+    entries = np.arange(counts.sum()) + np.repeat(first - before, counts)
+    places = exclude.indices[entries] + np.repeat(np.arange(len(user_idx)) * chunk.shape[1], counts)
+    chunk.view(-1).index_fill_(0, torch.from_numpy(places).to(chunk.device), -torch.inf)
 
 
 def select(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -77,7 +78,7 @@ def select(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """
     num_items = chunk.shape[1]
     k = min(k, num_items)
-    values, items = largest(chunk, min(k + 1, num_items))
+    values, items = largest(chunk, min(k + 1, num_items), in_order=True)
     if bool(values[:, 0].isnan().any()):
         raise LmmrecError("the model gives scores that are not numbers; train it again with a smaller learning rate")
     equal = values[:, 1:] == values[:, :-1]
@@ -95,8 +96,8 @@ def select(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
     return items[:, :k], values[:, :k]
 
 
-def largest(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """`chunk.topk(k)` of (rows, columns): the same values, descending, and one of the choices of columns that give them.
+def largest(chunk: Tensor, k: int, in_order: bool) -> tuple[Tensor, Tensor]:
+    """`chunk.topk(k)` of (rows, columns): the same values, descending if `in_order`, and one choice of columns with them.
 
     Columns are folded into groups of `FOLD`. The k largest values lie in the k groups with the largest maxima (were one
     elsewhere, each of those groups would hold one at least as large), so that only these are looked into, and the groups
@@ -105,12 +106,13 @@ def largest(chunk: Tensor, k: int) -> tuple[Tensor, Tensor]:
     columns = chunk.shape[1]
     groups = columns // FOLD
     if groups < 2 * k:
-        return chunk.topk(k, dim=1)
+        values, columns_of = chunk.topk(k, dim=1, sorted=in_order)
+        return values, columns_of
     folded = chunk[:, : groups * FOLD].view(len(chunk), FOLD, groups)  # group g: columns g, g + groups, …
-    _, chosen = largest(folded.amax(dim=1), k)  # (rows, k)
+    _, chosen = largest(folded.amax(dim=1), k, in_order=False)  # (rows, k)
     candidates = folded.gather(2, chosen[:, None, :].expand(-1, FOLD, -1)).flatten(1)  # (rows, FOLD·k)
     rest = chunk[:, groups * FOLD :]  # fewer than FOLD columns that belong to no group
-    values, place = torch.cat([candidates, rest], dim=1).topk(k, dim=1)
+    values, place = torch.cat([candidates, rest], dim=1).topk(k, dim=1, sorted=in_order)
     in_group = (place // k) * groups + chosen.gather(1, place % k)
     return values, torch.where(place < FOLD * k, in_group, place - FOLD * k + groups * FOLD)
 

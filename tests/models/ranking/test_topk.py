@@ -69,7 +69,7 @@ def test_the_users_may_be_asked_for_in_any_order() -> None:
 )
 def test_the_largest_of_folded_columns_are_the_largest_of_all(scores: np.ndarray, k: int) -> None:
     k = min(k, scores.shape[1])
-    values, columns = largest(torch.from_numpy(scores), k)
+    values, columns = largest(torch.from_numpy(scores), k, in_order=True)
     np.testing.assert_array_equal(values.numpy(), -np.sort(-scores, axis=1)[:, :k])
     np.testing.assert_array_equal(np.take_along_axis(scores, columns.numpy(), axis=1), values.numpy())
     assert all(len(set(row)) == k for row in columns.tolist())
