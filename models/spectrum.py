@@ -42,7 +42,7 @@ def largest_singular_value(train: sp.csr_matrix, gamma: float) -> float:
 
 
 def leading_singular_vectors(matrix: sp.spmatrix, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """U (rows, r) and V (columns, r) of the r largest singular values, from a fixed start vector.
+    """U (rows, r) and V (columns, r) of the r largest singular values, largest first, from a fixed start vector.
 
     r is `rank`, or fewer where the matrix has a lower rank.
     """
@@ -51,5 +51,6 @@ def leading_singular_vectors(matrix: sp.spmatrix, rank: int) -> tuple[np.ndarray
         left, values, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
     else:
         left, values, right = svds(matrix, k=rank, v0=np.full(smaller, 1.0 / np.sqrt(smaller)))
-    kept = np.flatnonzero(values > NULL_SPACE * values.max(initial=0.0))[:rank]
+    descending = np.argsort(-values, kind="stable")[:rank]
+    kept = descending[values[descending] > NULL_SPACE * values.max(initial=0.0)]
     return np.ascontiguousarray(left[:, kept]), np.ascontiguousarray(right[kept].T)

@@ -49,12 +49,13 @@ class PolyCFSignalConfig(BaseConfig):
     """Gamma, the powers of the user degree in R_gamma = D_U^-gamma R D_I^-(1-gamma); 0, 1/2 and 1 in a follower's code."""
     degree: PositiveInt = 3
     """K, highest power of the Gram filters."""
-    rank: PositiveInt = 64
-    """r, singular vectors of the ideal low pass. Small data want fewer: 16 on the demo, 64 or 128 on Amazon-book."""
+    ranks: tuple[PositiveInt, ...] = Field(default=(8, 16, 32, 64, 128), min_length=1)
+    """r, how many singular vectors each of the nested ideal low passes keeps, ascending; beyond the data's own rank they
+    coincide. Nested, so that the weights say how many the data want: 16 on the demo, 64 to 128 on Amazon-book."""
     theta: tuple[tuple[float, ...], ...] | None = None
     """Weights of the powers, one row per gamma with K entries; None learns them."""
-    omega: float | None = None
-    """Weight of the ideal low pass, 0.3 in GF-CF; None learns it."""
+    omega: tuple[float, ...] | None = None
+    """Weights of the ideal low passes, one per rank, (0.3,) in GF-CF; None learns them."""
     held_out: float = Field(default=0.2, gt=0.0, lt=1.0)
     """rho, share of each user's train items that are targets while the weights are learned."""
     negatives: PositiveInt = 8
@@ -62,7 +63,7 @@ class PolyCFSignalConfig(BaseConfig):
     recovery: NonNegativeFloat = 0.3
     """eta, weight of the squared recovery of held-out entries against ranking; chosen on validation of Amazon-book."""
     shrinkage: PositiveFloat = 1e-4
-    """kappa, weight of ‖(theta, omega)‖²; above 0, so that the minimum is one point."""
+    """kappa, weight of ‖(theta, omega)‖²; above 0, so that the minimum is one point, nested though the low passes are."""
     fit_users: PositiveInt = 8192
     """Users at most whose targets are learned from: a dozen numbers need no more."""
 
@@ -70,6 +71,10 @@ class PolyCFSignalConfig(BaseConfig):
     def _theta_fits(self) -> Self:
         if self.theta is not None and [len(row) for row in self.theta] != [self.degree] * len(self.gammas):
             raise ValueError(f"theta needs {len(self.gammas)} rows (one per gamma) of {self.degree} (powers 1 … K)")
+        if list(self.ranks) != sorted(set(self.ranks)):
+            raise ValueError(f"ranks must ascend without repeats, not {self.ranks}")
+        if self.omega is not None and len(self.omega) != len(self.ranks):
+            raise ValueError(f"omega needs {len(self.ranks)} entries, one per rank")
         return self
 
 
@@ -127,26 +132,26 @@ class BPRMFConfig(LightGCNConfig):
 
 
 class WeightedGCLConfig(BaseConfig):
-    """WeightedGCL (Xu et al., SIGIR 2025); what the small splits need beyond the published code stands in docs/method.md."""
+    """WeightedGCL (Xu et al., SIGIR 2025); what sparse data need beyond the published settings stands in docs/method.md."""
 
     name: str = "weightedgcl"
     l2: NonNegativeFloat = 1e-5
     """lambda_Theta over all parameters; 0 in the published code, whose own term (`ego_norm`) is too weak on small splits."""
-    num_layers: PositiveInt = 2
+    num_layers: PositiveInt = 3
     """K, propagation layers; 2 in the published code (grid 2, 3, 4)."""
-    ids_in_mean: bool = False
-    """Whether x^(0) belongs to the layer mean; the published code leaves it out."""
-    combine: Literal["mean", "sum"] = "mean"
-    """How the layers become x."""
+    ids_in_mean: bool = True
+    """Whether x^(0) belongs to x; the published code leaves it out, which small splits do not bear."""
+    combine: Literal["mean", "sum"] = "sum"
+    """How the layers become x; the mean in the published code."""
     keep_prob: float = Field(default=1.0, gt=0.0, le=1.0)
     """Share of directed adjacency entries kept in a step; the published code drops none."""
     noise_layers: Literal["last", "every"] = "last"
     """Where the perturbed passes get their noise: after the deepest layer (WeightedGCL) or after each (SimGCL)."""
-    noise: NonNegativeFloat = 0.1
-    """epsilon, Euclidean length of each node's noise; 0.1 in the published code."""
+    noise: NonNegativeFloat = 0.9
+    """epsilon, Euclidean length of each node's noise; 0.1 in the published code, far below the length of trained rows."""
     excitation: bool = True
     """Weighs the features of each view by squeeze and excitation; SimGCL does not."""
-    contrast_weight: NonNegativeFloat = 0.5
+    contrast_weight: NonNegativeFloat = 0.3
     """lambda_cl, weight of the contrast of users plus that of items, each averaged over distinct nodes of the batch.
 
     The published 1e-3 multiplies a sum over nodes: about 0.5 at batch 512 and 3 at batch 4,096.
@@ -157,20 +162,18 @@ class WeightedGCLConfig(BaseConfig):
     """Weight of (‖E_u‖ + ‖E_i+‖ + ‖E_i-‖) / B over the batch's ID rows, norms not squared; 1e-4 in the published code."""
 
 
+PUBLISHED_WEIGHTEDGCL = WeightedGCLConfig(
+    l2=0.0, num_layers=2, ids_in_mean=False, combine="mean", noise=0.1, contrast_weight=0.5
+)
+"""The published settings, with the sum over nodes turned into a mean at batch 512."""
+
+
 class SimGCLConfig(WeightedGCLConfig):
-    """SimGCL (Yu et al., SIGIR 2022) as RLMRec trains it: noise on every layer, no excitation, the sum of all layers."""
+    """SimGCL (Yu et al., SIGIR 2022) as RLMRec trains it: noise of length 0.9 on every layer, no excitation, K = 3, summed."""
 
     name: str = "simgcl"
-    num_layers: PositiveInt = 3
-    """K; 3 in RLMRec's code."""
-    ids_in_mean: bool = True
-    """x^(0) belongs to the sum in RLMRec's code."""
-    combine: Literal["mean", "sum"] = "sum"
-    """How the layers become x; the sum in RLMRec's code."""
     noise_layers: Literal["last", "every"] = "every"
     """Noise after each layer."""
-    noise: NonNegativeFloat = 0.9
-    """epsilon; 0.9 in RLMRec's code (0.2 on Steam)."""
     excitation: bool = False
     """No squeeze and excitation."""
     contrast_weight: NonNegativeFloat = 0.1

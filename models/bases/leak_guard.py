@@ -7,6 +7,8 @@ takes it out of both: each pair is scored by a filter made of the other folds, w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -35,10 +37,10 @@ def folds(train: sp.csr_matrix, seed: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def out_of_fold(filters: SignalFilter, train: sp.csr_matrix, rank: int, seed: int) -> Tensor:
+def out_of_fold(filters: SignalFilter, train: sp.csr_matrix, seed: int) -> Tensor:
     """(pairs,) float32 in the order of `train`: each pair by the filter of the other folds, on the device of `filters`.
 
-    The filter's weights are kept; `rank` is its own.
+    The filter's weights are kept.
     """
     users, fold = np.repeat(np.arange(train.shape[0]), np.diff(train.indptr)), folds(train, seed)
     found = torch.empty(train.nnz, device=filters.history.device)
@@ -46,7 +48,12 @@ def out_of_fold(filters: SignalFilter, train: sp.csr_matrix, rank: int, seed: in
         kept, pairs = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         ones = np.ones(len(kept), dtype=np.float32)
         rest = sp.csr_matrix((ones, (users[kept], train.indices[kept])), shape=train.shape)
-        other = SignalFilter.of(rest, filters.gammas.tolist(), rank).to(found.device)
-        scores = other.weighted(filters.theta, filters.omega).scores_of(users[pairs], train.indices[pairs])
+        scores = like(filters, rest).scores_of(users[pairs], train.indices[pairs])
         found[torch.from_numpy(pairs).to(found.device)] = scores
     return found
+
+
+def like(filters: SignalFilter, rest: sp.csr_matrix) -> SignalFilter:
+    """The filter of fewer pairs with the weights of `filters`, by power and by place of the singular vector."""
+    found = SignalFilter.of(rest, filters.gammas.tolist(), len(filters.omega)).to(filters.history.device)
+    return replace(found, theta=filters.theta, omega=filters.omega[: found.vectors.shape[1]])

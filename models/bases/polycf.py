@@ -54,10 +54,10 @@ class PolyCF(PolyCFEmbedding):
         self.signal_scores = plain.score(torch.arange(self.num_users, device=graph.device))
         deviation = self.signal_scores.std().clamp(min=torch.finfo(torch.float32).tiny)
         self.signal_scores /= deviation
-        self.filter = plain.weighted(plain.theta / deviation, plain.omega / deviation)
+        self.filter = plain.divided(deviation)
         users, items = (torch.from_numpy(rows).long().to(graph.device) for rows in graph.edges.nonzero())
         if self.guard == "folds":
-            guarded = out_of_fold(self.filter, graph.edges, self.signal_config.rank, self.fit_seed)
+            guarded = out_of_fold(self.filter, graph.edges, self.fit_seed)
         else:
             guarded = without_self_loop(self.filter, self.signal_scores, users, items)
         self.signal_scores[users, items] = guarded

@@ -1,10 +1,11 @@
 """The graph filter of PolyCF's signal form: a user's history is a signal on the items, and the filter answers with scores.
 
-    H = sum_gamma sum_{k=1..K} theta_{gamma,k} P_gamma^k + omega·D_I^-1/2 V_r V_r^T D_I^1/2
+    H = sum_gamma sum_{k=1..K} theta_{gamma,k} P_gamma^k + D_I^-1/2 V diag(omega) V^T D_I^1/2
     P_gamma = R_gamma^T R_gamma / sigma_max(R_gamma)^2,  R_gamma = D_U^-gamma R D_I^-(1-gamma)
 
 Qin et al., arXiv 2401.12590, as we reconstruct it (docs/polycf.md). No (items, items) matrix is ever made: one power is two
-sparse products. How theta and omega are found belongs to `signal_fit`.
+sparse products. Nested ideal low passes of ranks r with weights omega_r collapse to one weight per singular vector, omega_j =
+sum over r > j of omega_r. How theta and omega are found belongs to `signal_fit`.
 """
 
 from __future__ import annotations
@@ -43,15 +44,16 @@ class SignalFilter:
     theta: Tensor
     """(G, K) float32; column k - 1 weighs P^k."""
     omega: Tensor
-    """() float32, weight of the ideal low pass."""
+    """(r,) float32, weight of each singular vector; all the same where there is one ideal low pass."""
     vectors: Tensor
-    """V_r, (items, r) float32: the first right singular vectors of R_1/2."""
+    """V, (items, r) float32: the first right singular vectors of R_1/2, that of the largest value first."""
 
     @classmethod
     def of(cls, train: sp.csr_matrix, gammas: Sequence[float], rank: int) -> SignalFilter:
         """The filter of a binary matrix in canonical form, on the CPU; theta (G, 0) and omega are still to be set."""
         by_item = train.T.tocsr()
         by_item.sort_indices()
+        vectors = leading_singular_vectors(normalised(train, 0.5), rank)[1].astype(np.float32)
         return cls(
             user_starts=_int32(train.indptr),
             history=_int32(train.indices),
@@ -60,8 +62,8 @@ class SignalFilter:
             gammas=torch.tensor(gammas, dtype=torch.float32),
             sigmas=torch.tensor([largest_singular_value(train, gamma) for gamma in gammas], dtype=torch.float32),
             theta=torch.zeros(len(gammas), 0),
-            omega=torch.zeros(()),
-            vectors=torch.from_numpy(leading_singular_vectors(normalised(train, 0.5), rank)[1].astype(np.float32)),
+            omega=torch.zeros(vectors.shape[1]),
+            vectors=torch.from_numpy(vectors),
         )
 
     @classmethod
@@ -79,7 +81,7 @@ class SignalFilter:
             "gammas": (num_gammas,),
             "sigmas": (num_gammas,),
             "theta": (num_gammas, degree),
-            "omega": (),
+            "omega": (None,),
             "vectors": (num_items, None),
         }
 
@@ -89,9 +91,15 @@ class SignalFilter:
     def to(self, device: torch.device | str) -> SignalFilter:
         return SignalFilter(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
-    def weighted(self, theta: Tensor, omega: Tensor) -> SignalFilter:
-        """The same filter with these coefficients."""
-        return replace(self, theta=theta.to(self.theta), omega=omega.to(self.omega))
+    def weighted(self, theta: Tensor, ranks: Sequence[int], omega: Tensor) -> SignalFilter:
+        """The same filter with these coefficients; `omega` (ranks,) weighs the nested ideal low passes."""
+        vectors = torch.arange(self.vectors.shape[1], device=self.vectors.device).unsqueeze(1)
+        inside = vectors < torch.tensor(ranks, device=vectors.device)
+        return replace(self, theta=theta.to(self.theta), omega=(inside * omega.to(self.omega)).sum(dim=1))
+
+    def divided(self, by: Tensor) -> SignalFilter:
+        """The filter H / by."""
+        return replace(self, theta=self.theta / by, omega=self.omega / by)
 
     @property
     def num_users(self) -> int:
@@ -134,7 +142,8 @@ class SignalFilter:
 
     def respond(self, signals: Tensor) -> Tensor:
         """(items, batch) signals r^T -> (items, batch) scores (r H)^T, by Horner's rule in 2 K products per gamma."""
-        answer = self.omega * self.low_pass(signals)
+        root = self.item_degrees().sqrt().unsqueeze(1)
+        answer = (root * self.vectors * self.omega) @ ((self.vectors / root).T @ signals)
         depth = self.theta.shape[1]
         for (forward, backward), weights in zip(self.operators(), self.theta, strict=True):
             partial = weights[depth - 1] * signals
@@ -144,26 +153,31 @@ class SignalFilter:
             answer += partial
         return answer
 
-    def low_pass(self, signals: Tensor) -> Tensor:
-        """(D_I^1/2 V_r V_r^T D_I^-1/2) r^T: the second summand of H without its weight, (items, batch)."""
-        root = self.item_starts.diff().clamp(min=1).float().sqrt().unsqueeze(1)
-        return (root * self.vectors) @ ((self.vectors / root).T @ signals)
+    def item_degrees(self) -> Tensor:
+        """(items,) float32, at least 1."""
+        return self.item_starts.diff().clamp(min=1).float()
 
-    def basis(self, signals: Tensor, degree: int) -> Iterator[Tensor]:
-        """What H is a weighted sum of, each (items, batch): P_gamma^k by gamma, then k = 1 … degree; last the low pass."""
+    def basis(self, signals: Tensor, degree: int, ranks: Sequence[int]) -> Iterator[Tensor]:
+        """What H is a weighted sum of, each (items, batch): P_gamma^k by gamma, then k = 1 … degree; then by rank the low
+        passes D_I^1/2 V_r V_r^T D_I^-1/2."""
         for forward, backward in self.operators():
             powered = signals
             for _ in range(degree):
                 powered = backward @ (forward @ powered)
                 yield powered
-        yield self.low_pass(signals)
+        root = self.item_degrees().sqrt().unsqueeze(1)
+        smooth, first = torch.zeros_like(signals), 0
+        for rank in ranks:
+            band = self.vectors[:, first:rank]
+            smooth, first = smooth + (root * band) @ ((band / root).T @ signals), rank
+            yield smooth
 
     def diagonal(self) -> Tensor:
         """diag(H), (items,) float32: what an item of a user's own history adds to its own score.
 
         P is symmetric, so that (P^k)_ii is the squared length of the k-th of R e_i, R^T R e_i, R R^T R e_i, …: K products.
         """
-        answer = self.omega * self.vectors.square().sum(dim=1)
+        answer = self.vectors.square() @ self.omega
         operators = self.operators()
         for rows in torch.split(torch.arange(self.num_items, device=self.history.device), CHUNK):
             unit = torch.zeros(self.num_items, len(rows), device=rows.device)

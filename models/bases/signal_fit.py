@@ -26,22 +26,19 @@ from models.bases.signal_filter import CHUNK, SignalFilter
 
 def fitted_filter(config: PolyCFSignalConfig, train: sp.csr_matrix, seed: int) -> SignalFilter:
     """The filter of `train` (binary, canonical) with its weights learned, on the CPU. Same arguments, same bytes."""
-    filters = SignalFilter.of(train, config.gammas, config.rank)
+    filters = SignalFilter.of(train, config.gammas, config.ranks[-1])
     weights = fixed_weights(config)
     if np.isnan(weights).any():
         weights = minimise(*training_scores(config, train, np.random.default_rng(seed)), config)
-    theta = torch.from_numpy(weights[:-1].reshape(len(config.gammas), config.degree))
-    return filters.weighted(theta, torch.tensor(weights[-1]))
+    theta, omega = (torch.from_numpy(part) for part in np.split(weights, [len(config.gammas) * config.degree]))
+    return filters.weighted(theta.reshape(len(config.gammas), config.degree), config.ranks, omega)
 
 
 def fixed_weights(config: PolyCFSignalConfig) -> np.ndarray:
-    """c = (theta by gamma and power, omega), (basis,) float64: what the settings fix, NaN where it is to be learned."""
-    weights = np.full(len(config.gammas) * config.degree + 1, np.nan)
-    if config.theta is not None:
-        weights[:-1] = np.ravel(config.theta)
-    if config.omega is not None:
-        weights[-1] = config.omega
-    return weights
+    """c = (theta by gamma and power, omega by rank), (basis,) float64: what the settings fix, NaN where it is learned."""
+    theta = np.full(len(config.gammas) * config.degree, np.nan) if config.theta is None else np.ravel(config.theta)
+    omega = np.full(len(config.ranks), np.nan) if config.omega is None else np.array(config.omega)
+    return np.concatenate([theta, omega])
 
 
 def training_scores(
@@ -53,7 +50,7 @@ def training_scores(
     rows = np.isin(users, chosen)
     users, targets = users[rows], targets[rows]
     items = np.column_stack([targets, draw_negatives(train, users, config.negatives, rng)])
-    scores = basis_scores(SignalFilter.of(rest, config.gammas, config.rank), users, items, config.degree)
+    scores = basis_scores(SignalFilter.of(rest, config.gammas, config.ranks[-1]), users, items, config)
     width = scores.shape[2]
     return np.repeat(scores[:, 0], config.negatives, axis=0), scores[:, 1:].reshape(-1, width)
 
@@ -103,16 +100,18 @@ def draw_negatives(train: sp.csr_matrix, user_idx: np.ndarray, per_row: int, rng
 
 
 @torch.no_grad()
-def basis_scores(filters: SignalFilter, user_idx: np.ndarray, items: np.ndarray, degree: int) -> np.ndarray:
+def basis_scores(
+    filters: SignalFilter, user_idx: np.ndarray, items: np.ndarray, config: PolyCFSignalConfig
+) -> np.ndarray:
     """f(u, i) of each element of `SignalFilter.basis` for (rows,) users and (rows, n) items: (rows, n, basis)."""
     distinct, row_of = np.unique(user_idx, return_inverse=True)
-    found = np.empty((*items.shape, len(filters.gammas) * degree + 1))
+    found = np.empty((*items.shape, len(config.gammas) * config.degree + len(config.ranks)))
     for start in range(0, len(distinct), CHUNK):
         rows = np.flatnonzero((row_of >= start) & (row_of < start + CHUNK))
         columns = torch.from_numpy(row_of[rows] - start).unsqueeze(1)
         wanted = torch.from_numpy(items[rows])
         signals = filters.signals(torch.from_numpy(distinct[start : start + CHUNK]))
-        for number, answer in enumerate(filters.basis(signals, degree)):
+        for number, answer in enumerate(filters.basis(signals, config.degree, config.ranks)):
             found[rows, :, number] = answer[wanted, columns].numpy()
     return found
 

@@ -43,9 +43,13 @@ def ideal_low_pass(train: np.ndarray, rank: int) -> np.ndarray:
     return np.diag(1.0 / root) @ projections(train, rank)[1] @ np.diag(root)
 
 
-def transfer(train: np.ndarray, gammas: Sequence[float], theta: np.ndarray, omega: float, rank: int) -> np.ndarray:
-    """H = sum_gamma sum_{k=1..K} theta[gamma, k-1]·P_gamma^k + omega·(ideal low pass), (items, items)."""
-    total = omega * ideal_low_pass(train, rank)
+def transfer(
+    train: np.ndarray, gammas: Sequence[float], theta: np.ndarray, omega: Sequence[float], ranks: Sequence[int]
+) -> np.ndarray:
+    """H = sum_gamma sum_{k=1..K} theta[gamma, k-1]·P_gamma^k + sum_r omega_r·(ideal low pass of r), (items, items)."""
+    total = np.zeros((train.shape[1], train.shape[1]))
+    for weight, rank in zip(omega, ranks, strict=True):
+        total = total + weight * ideal_low_pass(train, rank)
     for gamma, weights in zip(gammas, theta, strict=True):
         for k, weight in enumerate(weights, start=1):
             total = total + weight * np.linalg.matrix_power(gram(train, gamma), k)

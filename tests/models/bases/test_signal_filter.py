@@ -25,42 +25,43 @@ pytestmark = pytest.mark.unit
 
 GAMMAS = (0.0, 0.5, 1.0)
 THETA = np.array([[0.5, -0.3], [1.0, 0.2], [-0.4, 0.7]])
+RANKS, OMEGA = (1, 3), (-0.5, 0.8)
 
 
-def filter_of(array: np.ndarray, rank: int = 3) -> SignalFilter:
-    filters = SignalFilter.of(binary_csr(sp.csr_matrix(array)), GAMMAS, rank)
-    return filters.weighted(torch.from_numpy(THETA), torch.tensor(0.3))
+def filter_of(array: np.ndarray) -> SignalFilter:
+    filters = SignalFilter.of(binary_csr(sp.csr_matrix(array)), GAMMAS, RANKS[-1])
+    return filters.weighted(torch.from_numpy(THETA), RANKS, torch.tensor(OMEGA))
 
 
-def distinct_spectrum(array: np.ndarray, rank: int) -> bool:
-    """Whether the first `rank` singular vectors are determined: no tie at the cut."""
+def distinct_spectrum(array: np.ndarray) -> bool:
+    """Whether the first singular vectors of each rank are determined: no tie at a cut."""
     values = np.linalg.svd(reference.generalized(array, 0.5), compute_uv=False)
     values = values[values > 1e-6 * values[0]]
-    return rank >= len(values) or values[rank - 1] - values[rank] > 1e-3
+    return all(rank >= len(values) or values[rank - 1] - values[rank] > 1e-3 for rank in RANKS)
 
 
 # --- the filter ------------------------------------------------------------------------------------------------------
 
 
 @settings(deadline=None)
-@given(interactions().filter(lambda array: distinct_spectrum(array, 3)))
+@given(interactions().filter(distinct_spectrum))
 def test_scores_are_those_of_dense_matrix_powers(train: np.ndarray) -> None:
-    expected = train @ reference.transfer(train, GAMMAS, THETA, 0.3, 3)
+    expected = train @ reference.transfer(train, GAMMAS, THETA, OMEGA, RANKS)
     np.testing.assert_allclose(filter_of(train).score(torch.arange(len(train))), expected, atol=1e-5)
 
 
 @settings(deadline=None)
-@given(interactions().filter(lambda array: distinct_spectrum(array, 3)))
+@given(interactions().filter(distinct_spectrum))
 def test_the_diagonal_is_that_of_the_dense_filter(train: np.ndarray) -> None:
-    expected = np.diag(reference.transfer(train, GAMMAS, THETA, 0.3, 3))
+    expected = np.diag(reference.transfer(train, GAMMAS, THETA, OMEGA, RANKS))
     np.testing.assert_allclose(filter_of(train).diagonal(), expected, atol=1e-5)
 
 
 def test_the_basis_weighted_and_summed_is_the_response() -> None:
     filters = filter_of(random_interactions(12, 9, 0.3, 0).toarray())
     signals = torch.rand(9, 4, generator=torch.Generator().manual_seed(0))
-    weights = [*THETA.ravel(), 0.3]
-    total = sum(weight * answer for weight, answer in zip(weights, filters.basis(signals, 2), strict=True))
+    weights = [*THETA.ravel(), *OMEGA]
+    total = sum(weight * answer for weight, answer in zip(weights, filters.basis(signals, 2, RANKS), strict=True))
     torch.testing.assert_close(filters.respond(signals), total, atol=1e-5, rtol=1e-4)
 
 
@@ -68,7 +69,7 @@ def test_a_train_item_scored_without_its_own_edge_is_scored_without_it_in_the_si
     train = random_interactions(12, 9, 0.3, 0).toarray()
     filters = filter_of(train)
     scores, diagonal = filters.score(torch.arange(12)).numpy(), filters.diagonal().numpy()
-    dense = reference.transfer(train, GAMMAS, THETA, 0.3, 3)
+    dense = reference.transfer(train, GAMMAS, THETA, OMEGA, RANKS)
     for user, item in zip(*np.nonzero(train), strict=True):
         without = train[user].copy()
         without[item] = 0.0
@@ -115,11 +116,19 @@ def test_singular_vectors_span_what_the_dense_ones_span(rank: int) -> None:
     np.testing.assert_allclose(right @ right.T, of_items, atol=1e-8)
 
 
+@pytest.mark.parametrize("rank", [2, 9])
+def test_the_first_singular_vectors_are_those_of_the_largest_values(rank: int) -> None:
+    matrix = normalised(random_interactions(12, 9, 0.3, 0), 0.5)
+    left, right = leading_singular_vectors(matrix, rank)
+    values = np.linalg.svd(matrix.toarray(), compute_uv=False)
+    np.testing.assert_allclose(np.diag(left.T @ matrix @ right), values[: left.shape[1]], atol=1e-8)
+
+
 # --- its closed form is GF-CF ----------------------------------------------------------------------------------------
 
 
 def gfcf_settings(rank: int) -> PolyCFSignalConfig:
-    return PolyCFSignalConfig(gammas=(0.5,), degree=1, rank=rank, theta=((1.0,),), omega=0.3)
+    return PolyCFSignalConfig(gammas=(0.5,), degree=1, ranks=(rank,), theta=((1.0,),), omega=(0.3,))
 
 
 def test_one_power_of_the_symmetric_gram_with_fixed_weights_is_gfcf() -> None:
