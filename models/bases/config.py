@@ -116,9 +116,12 @@ class PolyCFConfig(PolynomialConfig):
     name: Literal["polycf"] = "polycf"
     signal: PolyCFSignalConfig = PolyCFSignalConfig()
     """The filter, learned first and then fixed."""
-    guard: Literal["folds", "self-loop"] = "folds"
-    """How a train pair's filter score is made while embeddings are trained: by a filter of the other four fifths of the
-    pairs, or by the whole filter without the pair's own entry in the signal."""
+    beta: PositiveFloat = 0.5
+    """Weight of the embeddings' score beside the filter's in units of its spread; where `guard` is one, its first value."""
+    guard: Literal["apart", "folds", "self-loop"] = "apart"
+    """`apart` trains the embeddings by their own BPR, beta fixed: nothing of the filter can leak. The others train them and
+    beta on the whole score, a train pair's filter score made by a filter of the other four fifths of the pairs, or by the
+    whole filter without the pair's own entry in the signal; they learn the filter's residue, and overfit (docs/polycf.md)."""
 
 
 class BPRMFConfig(LightGCNConfig):

@@ -21,7 +21,7 @@ from models.losses import info_nce, unit_rows
 
 
 class WeightedGCL(BaseModel):
-    """x = mean of x^(1) … x^(K), BPR, and lambda_cl·(contrast of users + contrast of positive items)."""
+    """BPR and lambda_cl·(contrast of users + contrast of positive items); `config` says which layers make x."""
 
     reads_layers = True
 
@@ -113,7 +113,7 @@ def ego_norm(table: Tensor, batch: Batch) -> Tensor:
 def layer_weights(config: WeightedGCLConfig) -> tuple[float, ...]:
     """One weight per layer k = 0 … K.
 
-    >>> layer_weights(WeightedGCLConfig(num_layers=2))
+    >>> layer_weights(WeightedGCLConfig(num_layers=2, ids_in_mean=False, combine="mean"))
     (0.0, 0.5, 0.5)
     """
     counted = config.num_layers + config.ids_in_mean

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from models.bases import SimGCLConfig, WeightedGCLConfig
+from models.bases.config import PUBLISHED_WEIGHTEDGCL
 from models.bases.contract import Batch, TrainingStep, distinct_rows
 from models.bases.weightedgcl import Excitation, WeightedGCL, ego_norm, layer_weights, signed_noise
 from models.training.config import RunConfig, TrainingConfig
@@ -31,7 +32,7 @@ SMALL = TrainingConfig(batch_size=16)
 class TestWeightedGCL(RankerBehaviour):
     def fitted(self, train: sp.csr_matrix) -> FittedModel:
         data = TrainingData(train, sp.csr_matrix(train.shape))
-        return fit(data, WeightedGCLConfig(dim=16, contrast_weight=0.1), None, QUICK, RunConfig(threads=1))
+        return fit(data, WeightedGCLConfig(dim=16, contrast_weight=0.01, l2=1e-3), None, QUICK, RunConfig(threads=1))
 
 
 class TestSimGCL(RankerBehaviour):
@@ -68,7 +69,10 @@ def some_batch(run: Trainer) -> Batch:
     return next(run.sampler.epoch(torch.device("cpu")))
 
 
-@pytest.mark.parametrize("config", [WeightedGCLConfig(dim=16), WeightedGCLConfig(dim=16, num_layers=3, noise=0.5)])
+PUBLISHED = PUBLISHED_WEIGHTEDGCL.model_copy(update={"dim": 16})
+
+
+@pytest.mark.parametrize("config", [PUBLISHED, PUBLISHED.model_copy(update={"num_layers": 3, "noise": 0.5})])
 def test_the_contrast_is_that_of_two_whole_noisy_passes(config: WeightedGCLConfig) -> None:
     """One differentiated pass plus a constant is the same as passing twice through the whole graph with noise."""
     run = trainer(config)
@@ -164,7 +168,7 @@ def test_the_ego_norm_is_not_squared_and_counts_repeated_rows() -> None:
 
 
 def test_layers_are_averaged_without_the_ids_and_simgcl_sums_them_all() -> None:
-    assert layer_weights(WeightedGCLConfig(num_layers=4)) == (0.0, 0.25, 0.25, 0.25, 0.25)
+    assert layer_weights(WeightedGCLConfig(num_layers=4, ids_in_mean=False, combine="mean")) == (0.0, *(0.25,) * 4)
     assert layer_weights(SimGCLConfig()) == (1.0, 1.0, 1.0, 1.0)
 
 
