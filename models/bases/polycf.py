@@ -2,9 +2,10 @@
 
     s_ui = s_signal(u, i) / sigma_s + beta·<x_u, x_i>
 
-The filter is learned first and stays; E and beta (init 1) are learned by BPR on the whole score. sigma_s, the
-standard deviation of the filter's scores over all users and items, is divided into the filter once, and beta is multiplied
-into the users' rows of a checkpoint. The two parts are `signal_filter` and `polycf_embedding`.
+The filter is learned first and stays. E is learned by its own BPR, beta fixed; or both by BPR on the whole score, where the
+settings name a guard against the leak of train pairs through the filter (`leak_guard`). Validation sees the whole score
+either way. sigma_s, the standard deviation of the filter's scores over all users and items, is divided into the filter once,
+and beta is multiplied into the users' rows of a checkpoint. The two parts are `signal_filter` and `polycf_embedding`.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ class PolyCF(PolyCFEmbedding):
     filter: SignalFilter
     """Already divided by sigma_s."""
     signal_scores: Tensor
-    """(users, items) float32: its scores, held while training; those of train pairs as if they were not known."""
+    """(users, items) float32: its scores, held while training; with a guard, train pairs as if they were not known."""
 
     def __init__(self, config: PolyCFConfig, num_users: int, num_items: int, rng: torch.Generator) -> None:
         super().__init__(config, num_users, num_items, rng)
         refuse_too_many_scores(num_users, num_items)
         self.signal_config, self.guard = config.signal, config.guard
         self.fit_seed = draw_seed(rng)
-        self.beta = nn.Parameter(torch.ones(()))
+        self.beta = nn.Parameter(torch.tensor(config.beta), requires_grad=config.guard != "apart")
 
     @torch.no_grad()
     def prepare(self, graph: BipartiteGraph) -> None:
@@ -55,6 +56,8 @@ class PolyCF(PolyCFEmbedding):
         deviation = self.signal_scores.std().clamp(min=torch.finfo(torch.float32).tiny)
         self.signal_scores /= deviation
         self.filter = plain.divided(deviation)
+        if self.guard == "apart":
+            return
         users, items = (torch.from_numpy(rows).long().to(graph.device) for rows in graph.edges.nonzero())
         if self.guard == "folds":
             guarded = out_of_fold(self.filter, graph.edges, self.fit_seed)
@@ -63,6 +66,8 @@ class PolyCF(PolyCFEmbedding):
         self.signal_scores[users, items] = guarded
 
     def loss(self, step: TrainingStep, final: Tensor, batch: Batch) -> dict[str, Term]:
+        if self.guard == "apart":
+            return super().loss(step, final, batch)
         return {"bpr": Term(1.0, fused_bpr(final, *batch, self.signal_margin(step.batch), self.beta))}
 
     def signal_margin(self, batch: Batch) -> Tensor:

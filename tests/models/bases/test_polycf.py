@@ -176,7 +176,7 @@ def test_beta_is_in_the_users_rows_of_the_checkpoint() -> None:
     torch.testing.assert_close(model.final_tensors(final)["items"], final[12:])
 
 
-@pytest.mark.parametrize("guard", ["folds", "self-loop"])
+@pytest.mark.parametrize("guard", ["apart", "folds", "self-loop"])
 def test_scores_in_training_are_those_of_the_checkpoint_wherever_an_evaluation_looks(guard: str) -> None:
     model = hybrid(guard=guard)
     tensors = model.final_tensors(model.table.detach())
@@ -210,7 +210,8 @@ def test_the_cheap_guard_scores_a_positive_without_its_own_entry_in_the_signal()
 
 
 def test_the_honest_guard_scores_a_positive_by_a_filter_of_the_other_folds() -> None:
-    model, fold = hybrid(), folds(binary_csr(TRAIN), hybrid().fit_seed)
+    model = hybrid(guard="folds")
+    fold = folds(binary_csr(TRAIN), model.fit_seed)
     dense = TRAIN.toarray().astype(np.float64)
     users, items, scores = margins_of(model)
     for number in range(NUM_FOLDS):
@@ -230,10 +231,27 @@ def test_folds_part_each_users_items_as_evenly_as_they_go() -> None:
     assert not np.array_equal(fold, folds(train, 1))
 
 
-def test_the_loss_is_bpr_of_the_whole_score() -> None:
+def test_apart_the_embeddings_are_those_of_the_embedding_form_times_a_fixed_beta() -> None:
+    alone = fit_quickly(TRAIN, PolyCFEmbeddingConfig(dim=4))
+    beside = fit_quickly(TRAIN, PolyCFConfig(dim=4, beta=0.7))
+    assert torch.equal(beside.final["items"], alone.final["items"])
+    assert torch.equal(beside.final["users"], alone.final["users"] * torch.tensor(0.7))
+
+
+@pytest.mark.parametrize("guard", ["folds", "self-loop"])
+def test_with_a_guard_beta_is_learned(guard: str) -> None:
+    config = PolyCFConfig.model_validate({"dim": 4, "guard": guard, "beta": 0.7})
+    assert float(fit_quickly(TRAIN, config).parameters["base.beta"]) != pytest.approx(0.7, abs=1e-4)
+
+
+def test_with_a_guard_the_loss_is_bpr_of_the_whole_score() -> None:
     data = TrainingData(TRAIN, sp.csr_matrix(TRAIN.shape))
     trainer = Trainer(
-        data, PolyCFConfig(dim=4, keep_prob=1.0), None, TrainingConfig(batch_size=8), RunConfig(threads=1)
+        data,
+        PolyCFConfig(dim=4, keep_prob=1.0, guard="folds"),
+        None,
+        TrainingConfig(batch_size=8),
+        RunConfig(threads=1),
     )
     batch = next(trainer.sampler.epoch(CPU))
     base = trainer.base
