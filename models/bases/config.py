@@ -116,7 +116,7 @@ class PolyCFConfig(PolynomialConfig):
     name: Literal["polycf"] = "polycf"
     signal: PolyCFSignalConfig = PolyCFSignalConfig()
     """The filter, learned first and then fixed."""
-    beta: PositiveFloat = 0.5
+    beta: PositiveFloat = 0.2
     """Weight of the embeddings' score beside the filter's in units of its spread; where `guard` is one, its first value."""
     guard: Literal["apart", "folds", "self-loop"] = "apart"
     """`apart` trains the embeddings by their own BPR, beta fixed: nothing of the filter can leak. The others train them and
