@@ -19,7 +19,7 @@ from assets.tables import read_frame, write_frame
 from models.errors import LmmrecError
 from models.language.encoders import TextEncoder
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 class Counting:

@@ -16,7 +16,7 @@ from assets.evaluation.warehouse import read_table
 from models.errors import LmmrecError
 from tests.assets.evaluation.planted import BASE, REAL, SEEDS, SHUFFLED, USERS, plant
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 def subject(method: str, variant: str = "full", protocol: str = "strict", base_model: str = "lightgcn") -> Subject:

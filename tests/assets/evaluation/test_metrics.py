@@ -14,7 +14,7 @@ from assets.tables import read_frame, read_matrix
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, write_lake
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 CELL = Address("lmmrec_metrics", DATASET, "lightgcn", variant="full", seed=2023)
 CHECKPOINT = Address("lmmrec_checkpoint", DATASET, "lightgcn", variant="full", seed=2023)
 

@@ -13,7 +13,7 @@ from assets.tables import read_frame
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, ITEMS, USERS, write_lake
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 def lists(lake: Lake, dataset: str = DATASET, method: str = "lmmrec"):  # type: ignore[no-untyped-def]

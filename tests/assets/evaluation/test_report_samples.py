@@ -20,7 +20,7 @@ from assets.tables import connect, literal, write_frame, write_parquet
 from tests.assets.evaluation.planted import BASE, REAL, plant
 from tests.assets.synthetic import DATASET
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

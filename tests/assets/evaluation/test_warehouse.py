@@ -11,7 +11,7 @@ from assets.lake import Address, Lake
 from models.errors import LmmrecError
 from tests.assets.synthetic import DATASET, ITEMS, USERS
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 COLUMNS = [
     "dataset", "base_model", "method", "variant", "seed", "protocol", "metric", "k", "value", "num_users", "epoch",
     "train_seconds", "run_id", "created_at",

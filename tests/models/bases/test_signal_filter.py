@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -16,7 +14,6 @@ from models.bases import PolyCFSignalConfig
 from models.bases.signal_filter import SignalFilter
 from models.bases.signal_fit import fitted_filter
 from models.graph import binary_csr
-from models.ranking.evaluate import evaluate
 from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
 from tests.models.strategies import interactions, random_interactions
 from tests.reference import polycf as reference
@@ -136,21 +133,3 @@ def test_one_power_of_the_symmetric_gram_with_fixed_weights_is_gfcf() -> None:
     expected = GFCF(rank=8, alpha=0.3).fit(train).score(np.arange(40))
     found = fitted_filter(gfcf_settings(8), binary_csr(train), 0).score(torch.arange(40))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-@pytest.mark.real_data
-@pytest.mark.slow
-def test_on_amazon_book_the_closed_form_has_the_known_metrics(shared_data: Path) -> None:
-    folder = shared_data / "rlmrec_amazon"
-    train, validation, test = (binary_csr(sp.load_npz(folder / f"{part}_mat.npz")) for part in ("trn", "val", "tst"))
-    filters = fitted_filter(gfcf_settings(128), train, 0)
-    users = np.arange(0, train.shape[0], 100)
-    expected = GFCF(rank=128, alpha=0.3).fit(train).score(users)
-    np.testing.assert_allclose(filters.score(torch.from_numpy(users)), expected, atol=1e-5)
-
-    class AsScorer:
-        def score(self, user_idx: np.ndarray) -> torch.Tensor:
-            return filters.score(torch.from_numpy(user_idx))
-
-    means = evaluate(AsScorer(), train, validation, test, ("rlmrec",)).means("rlmrec")
-    assert [round(means[f"recall_{k}"], 4) for k in (5, 10, 20)] == [0.0803, 0.1180, 0.1680]

@@ -22,10 +22,11 @@ PUBLISHED = {"recall_5": 0.0579, "recall_10": 0.0916, "recall_20": 0.1434, "ndcg
 
 
 @pytest.mark.unit
-def test_the_recorded_run_is_within_three_percent_of_the_published_one() -> None:
-    recorded = json.loads((RESULTS / "lightgcn_amazon-seed2023-cpu.json").read_text(encoding="utf-8"))["test"]
+def test_the_mean_of_five_recorded_seeds_is_within_two_and_a_half_percent_of_the_published_run() -> None:
+    files = [RESULTS / f"lightgcn_amazon-seed{seed}-cpu.json" for seed in range(2023, 2028)]
+    recorded = [json.loads(file.read_text(encoding="utf-8"))["test"] for file in files]
     for metric, published in PUBLISHED.items():
-        assert recorded[metric] == pytest.approx(published, rel=0.03)
+        assert sum(run[metric] for run in recorded) / 5 == pytest.approx(published, rel=0.025)
 
 
 @pytest.mark.real_data
