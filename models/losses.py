@@ -141,8 +141,8 @@ class _TwoWayDivergence(torch.autograd.Function):
         student = text @ interaction.T  # U (n, n)
         lead = teacher - student
         shares = torch.empty_like(lead)
-        student_weight, student_logs = _two_way_softmax_(student, shares)
-        teacher_weight, teacher_logs = _two_way_softmax_(teacher, shares)
+        student_weight, student_logs = two_way_softmax_(student, shares)
+        teacher_weight, teacher_logs = two_way_softmax_(teacher, shares)
         loss = torch.vdot(teacher_weight.flatten(), lead.flatten()) + student_logs - teacher_logs
         ctx.save_for_backward(text, interaction, student_weight.sub_(teacher_weight))
         return loss
@@ -153,7 +153,7 @@ class _TwoWayDivergence(torch.autograd.Function):
         return of_student @ (gradients[0] * interaction), of_student.T @ (gradients[0] * text), None
 
 
-def _two_way_softmax_(logits: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+def two_way_softmax_(logits: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
     """½/n·(row softmax + column softmax) in place of (n, n) logits, and ½/n·(sum of log row sums + of log column sums).
 
     `shares` is (n, n) room to work in: at these sizes a fresh allocation costs as much as the arithmetic.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.enhancers.config import LMMRecConfig
+from models.joint_losses import contrast_and_correspondence
 from models.losses import correspondence, info_nce, info_nce_of_any_rows, softened_correspondence, unit_rows
 
 
@@ -65,6 +66,25 @@ def interaction_correspondence(student: Views, teacher: Views, config: LMMRecCon
     if config.similarity == "cosine" and config.teacher_share == 1.0:
         return correspondence(*rows, config.correspondence_temperature)
     return softened_correspondence(*rows, config.correspondence_temperature, config.teacher_share)
+
+
+def one_matrix_serves_both(config: LMMRecConfig) -> bool:
+    """Whether eq. (7) and (9) compare the same rows in the same way, so that `contrast_and_icm` gives both at once."""
+    return (
+        config.mcs_weight > 0.0
+        and config.similarity == "cosine"
+        and config.contrast_temperature == config.correspondence_temperature
+        and config.negatives == "batch"
+        and not config.symmetric
+        and config.perturbation == 0.0
+        and config.teacher_share == 1.0
+    )
+
+
+def contrast_and_icm(student: Views, teacher: Views, roles: Tensor, config: LMMRecConfig) -> tuple[Tensor, Tensor]:
+    """Of one side, eq. (7) summed over its `roles` (R, rows), 1 where a row has the role, and eq. (9); views comparable."""
+    rows = (student.text, student.interaction, teacher.text, teacher.interaction)
+    return contrast_and_correspondence(*rows, roles, config.contrast_temperature)
 
 
 def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:

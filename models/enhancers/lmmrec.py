@@ -16,10 +16,12 @@ from models.bases.contract import BaseModel, Batch, BatchRows, Term, TrainingSte
 from models.enhancers.alignment import (
     Views,
     comparable,
+    contrast_and_icm,
     coordination,
     icm_weight_at,
     interaction_correspondence,
     motivation_contrast,
+    one_matrix_serves_both,
     perturbed,
 )
 from models.enhancers.config import LMMRecConfig
@@ -59,12 +61,28 @@ class LMMRec(Enhancer):
     def auxiliary_loss(self, step: TrainingStep) -> dict[str, Term]:
         """The bracket of eq. (10), term by term: lambda·L'_MCS and lambda·gamma·L_ICM; nothing at all where lambda is 0."""
         config, terms = self.config, {}
-        if config.weight > 0.0 and config.mcs_weight > 0.0:
-            terms["mcs"] = Term(config.weight * config.mcs_weight, self._coordination(step))
-        icm_weight = icm_weight_at(step.epochs_done, config)
-        if self.teacher is not None and icm_weight > 0.0:
-            terms["icm"] = Term(config.weight * icm_weight, self._correspondence(step, self.teacher))
+        mcs_weight, icm_weight = config.mcs_weight, icm_weight_at(step.epochs_done, config)
+        teacher = self.teacher if icm_weight > 0.0 else None
+        if teacher is not None and one_matrix_serves_both(config):
+            mcs, icm = self._coordination_and_correspondence(step, teacher)
+            return {"mcs": Term(config.weight * mcs_weight, mcs), "icm": Term(config.weight * icm_weight, icm)}
+        if config.weight > 0.0 and mcs_weight > 0.0:
+            terms["mcs"] = Term(config.weight * mcs_weight, self._coordination(step))
+        if teacher is not None:
+            terms["icm"] = Term(config.weight * icm_weight, self._correspondence(step, teacher))
         return terms
+
+    def _coordination_and_correspondence(self, step: TrainingStep, teacher: MomentumTeacher) -> tuple[Tensor, Tensor]:
+        """L'_MCS and L_ICM at once, a matrix for each side."""
+        rows, (_, student), taught = rows_of(step), self._views(step), self._taught(step, teacher)
+        num_users, items = len(rows.users), rows.positions(step.batch)[1:]
+        user_role = student.text.new_ones(1, num_users)
+        item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
+        item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
+        sides = ((slice(0, num_users), user_role), (slice(num_users, None), item_roles))
+        losses = [contrast_and_icm(student.of(side), taught.of(side), roles, self.config) for side, roles in sides]
+        mcs, icm = zip(*losses, strict=True)
+        return coordination(mcs), icm[0] + icm[1]
 
     def _coordination(self, step: TrainingStep) -> Tensor:
         """L'_MCS over the roles of the batch; with `perturbation`, its mean with that of perturbed views."""
@@ -87,20 +105,23 @@ class LMMRec(Enhancer):
         return coordination(losses) / len(views)
 
     def _correspondence(self, step: TrainingStep, teacher: MomentumTeacher) -> Tensor:
-        """L_ICM over the roles users and items; the teacher sees the whole graph."""
-        rows, nodes = rows_of(step), rows_of(step).nodes()
-        num_users = len(rows.users)
-        with torch.no_grad():
-            propagated = step.base.propagate(step.graph.full, teacher.table, layer_rows=nodes)
-            interaction = propagated.final  # x'
-            if self.config.teacher_graph_output == "p":
-                interaction = self._interaction(propagated.layers, num_users, teacher.prototypes)  # p'
-            text = self._text(teacher.tower, teacher.table, nodes)  # h'
-            taught = comparable(Views(interaction, text), self.config)
+        """L_ICM over the roles users and items."""
+        num_users, taught = len(rows_of(step).users), self._taught(step, teacher)
         _, student = self._views(step)
         sides = (slice(0, num_users), slice(num_users, None))
         losses = [interaction_correspondence(student.of(side), taught.of(side), self.config) for side in sides]
         return losses[0] + losses[1]
+
+    @torch.no_grad()
+    def _taught(self, step: TrainingStep, teacher: MomentumTeacher) -> Views:
+        """The teacher's views of the batch's rows, comparable; it sees the whole graph."""
+        rows, nodes = rows_of(step), rows_of(step).nodes()
+        propagated = step.base.propagate(step.graph.full, teacher.table, layer_rows=nodes)
+        interaction = propagated.final  # x'
+        if self.config.teacher_graph_output == "p":
+            interaction = self._interaction(propagated.layers, len(rows.users), teacher.prototypes)  # p'
+        text = self._text(teacher.tower, teacher.table, nodes)  # h'
+        return comparable(Views(interaction, text), self.config)
 
     def _views(self, step: TrainingStep) -> tuple[Views, Views]:
         """Eq. (3), (5), (6) on the distinct rows of the batch, as they are and comparable; computed once a step."""
