@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from models.language.chat import Answered, ChatRequest, Outcome, Source, Unanswered
+from models.language.chat import Answered, ChatRequest, Expense, Outcome, Source, Unanswered
 from models.language.motivation import Motivation, MotivationAnswer
+from models.language.quality.contact import leads_to_somebody
 from models.language.text import clean, cut_words
 
 NEGATIVE = -0.05
@@ -46,16 +47,17 @@ class ExtractiveModel:
 
     provenance = "extractive"
 
-    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
+    def complete(self, requests: Iterable[ChatRequest]) -> Iterator[Outcome]:
         """One outcome for each request, in order; a request whose sources hold no words is not answered."""
+        requests = list(requests)
         read = [_sentences(_material(request.sources)) for request in requests]
         rarity = _rarity(read)
         for request, sentences in zip(requests, read, strict=True):
             yield self._answer(request, sentences, rarity)
 
-    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
-        """None: nothing is asked of anybody."""
-        return []
+    def expense(self, requests: Iterable[ChatRequest]) -> Expense:
+        """Nothing: nobody is asked."""
+        return Expense(calls=0)
 
     def _answer(self, request: ChatRequest, sentences: Sequence[_Sentence], rarity: dict[str, float]) -> Outcome:
         if not sentences:
@@ -121,14 +123,17 @@ def _material(sources: Sequence[Source]) -> list[Source]:
 
 
 def _sentences(sources: Sequence[Source]) -> list[_Sentence]:
-    """Whole sentences from the start of each source, until its share of what is read is used up."""
+    """Whole sentences from the start of each source, until its share of what is read is used up.
+
+    Sentences with a link, an address or a number that leads to somebody are not read.
+    """
     found = []
     share = max(12, WORDS_READ // max(1, len(sources)))
     for source in sources:
         room = share
         for text in _SENTENCE_END.split(clean(source.text)):
             words = tuple(_WORD.findall(text.lower()))
-            if words and room > 0:
+            if words and room > 0 and not leads_to_somebody(text):
                 found.append(_Sentence(source.source_id, cut_words(text, WORDS_READ), words))
                 room -= len(words)
     return found
