@@ -51,6 +51,7 @@ class Reporter(Protocol):
     def started(self, step: Step) -> None: ...
     def changed(self, step: Step) -> None: ...
     def finished(self, step: Step) -> None: ...
+    def said(self, line: str) -> None: ...
 
 
 class Silence:
@@ -59,6 +60,7 @@ class Silence:
     def started(self, step: Step) -> None: ...
     def changed(self, step: Step) -> None: ...
     def finished(self, step: Step) -> None: ...
+    def said(self, line: str) -> None: ...
 
 
 class LogLines:
@@ -79,6 +81,9 @@ class LogLines:
 
     def finished(self, step: Step) -> None:
         self._write(describe(step, ended=True))
+
+    def said(self, line: str) -> None:
+        self._write(line)
 
 
 def describe(step: Step, ended: bool = False) -> str:
@@ -110,6 +115,11 @@ def reporting_to(reporter: Reporter) -> Iterator[None]:
 def has_reporter() -> bool:
     """True where somebody outside already shows progress, so that an asset need not write log lines."""
     return _reporter.get() is not None
+
+
+def say(line: str) -> None:
+    """Tell something that belongs to no step, such as what the next one is going to cost."""
+    (_reporter.get() or _silence).said(line)
 
 
 @contextmanager

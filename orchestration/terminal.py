@@ -104,6 +104,9 @@ class Bars:
         )
         self._progress.stop_task(task)
 
+    def said(self, line: str) -> None:
+        self._progress.console.print(safe(line), markup=False, highlight=False)
+
 
 def _status(step: Step, ended: bool = False) -> str:
     amount = f"{step.done:,.0f}" + (f"/{step.total:,.0f}" if step.total is not None else "")

@@ -8,7 +8,7 @@ an upper estimate. Requests that have an answer in the store cost nothing.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,6 @@ from assets.recipes import Situation, stale_reason
 from assets.settings import Settings
 from models.language.chat import ChatRequest, Entity
 from models.language.motivation import MAX_WORDS
-from models.language.openai_chat import EXPECTED_OUTPUT_TOKENS
-from models.language.prices import find_price
-from models.language.text import estimate_tokens
 
 
 @dataclass(frozen=True)
@@ -69,20 +66,33 @@ def estimate(lake: Lake, dataset: str, settings: Settings) -> list[PassEstimate]
 def _estimate_pass(
     entity: Entity, lake: Lake, dataset: str, inputs: Mapping[str, Path], situation: Situation
 ) -> PassEstimate:
+    model, prompts = configured_chat_model(situation.settings, lake.home), 0
     with tempfile.TemporaryDirectory() as scratch:
         requests, exact = _requests(entity, lake, dataset, inputs, situation, Path(scratch))
-    pending = configured_chat_model(situation.settings, lake.home).pending(requests)
-    tokens = sum(estimate_tokens(request.system, request.user) for request in pending)
-    answers = len(pending) * EXPECTED_OUTPUT_TOKENS[entity]
-    price = find_price(situation.settings.chat_model)
-    cost = 0.0 if not pending else price.of(tokens, answers) if price else None
-    reused = len(requests) - len(pending) if situation.settings.chat == "openai" else 0
-    return PassEstimate(entity, len(requests), reused, len(pending), tokens, answers, cost, exact)
+
+        def counted() -> Iterator[ChatRequest]:
+            nonlocal prompts
+            for request in requests:
+                prompts += 1
+                yield request
+
+        expense = model.expense(counted())
+    reused = prompts - expense.calls if situation.settings.chat != "extractive" else 0
+    return PassEstimate(
+        entity,
+        prompts,
+        reused,
+        expense.calls,
+        expense.input_tokens,
+        expense.output_tokens,
+        expense.cost_usd,
+        exact,
+    )
 
 
 def _requests(
     entity: Entity, lake: Lake, dataset: str, inputs: Mapping[str, Path], situation: Situation, scratch: Path
-) -> tuple[list[ChatRequest], bool]:
+) -> tuple[Iterator[ChatRequest], bool]:
     """(prompts, whether they are those that would be sent)."""
 
     def up_to_date(asset: str) -> bool:
@@ -95,8 +105,8 @@ def _requests(
         folders["item_motivations"] = made if exact else _assumed_summaries(scratch, inputs)
     if exact and up_to_date(f"{entity}_prompts"):
         prompts = lake.path(Address(f"{entity}_prompts", dataset))
-        return [request for request, _, _ in read_requests(prompts, entity, CONFIG.version)], exact
-    return [request for _, request in iterate_requests(entity, folders, scratch)], exact
+        return (request for request, _, _ in read_requests(prompts, entity, CONFIG.version)), exact
+    return (request for _, request in iterate_requests(entity, folders, scratch)), exact
 
 
 def _assumed_summaries(scratch: Path, inputs: Mapping[str, Path]) -> Path:

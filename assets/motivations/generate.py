@@ -1,23 +1,43 @@
 """The motivation assets: prompts to answers, with ready texts before them and fallbacks behind them.
 
-One row for every user or item, whatever happened to its prompt. Who answers is a chat model of `models/language`; how good
-the whole must be is `gate.py`.
+One row for every user or item, whatever happened to its prompt; rows go to disk as answers come, so that memory does not grow
+with them. Who answers is a chat model of `models/language`; how good the whole must be is `gate.py`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import tempfile
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from assets.motivations.config import PROMPTS as CONFIG
 from assets.motivations.fallback import catalogue, fallback_texts, imported_texts
-from assets.motivations.sample import sample_table
-from assets.motivations.tables import MOTIVATION_TYPES, MOTIVATIONS, MotivationRow, read_requests, write_rows
+from assets.motivations.sample import sample_indices, sample_table
+from assets.motivations.tables import (
+    MOTIVATION_TYPES,
+    MOTIVATIONS,
+    MotivationRow,
+    count_prompts,
+    merge_rows,
+    read_requests,
+    write_rows,
+)
 from models.errors import LmmrecError
-from models.language.chat import Answered, ChatModel, Entity, Unanswered, Usage
-from models.progress import track
+from models.language.chat import Answered, ChatModel, ChatRequest, Entity, Unanswered, Usage
+from models.progress import say, track
+
+
+@dataclass
+class _Tally:
+    """What came of the prompts, without the answers themselves."""
+
+    answered: set[int] = field(default_factory=set)
+    failures: dict[int, Unanswered] = field(default_factory=dict)
+    usage: Usage = field(default=Usage())
+    cached: int = 0
 
 
 def write_motivations(
@@ -37,60 +57,101 @@ def write_motivations(
         LmmrecError: so many requests failed for reasons that may pass (endpoint down) that the gate could not open.
             Nothing is written then, answers are kept, and the next run asks for the missing ones only.
     """
-    answered, failures, usage, cached = _ask(entity, inputs[f"{entity}_prompts"], model)
-    _refuse_outage(failures, len(answered) + len(failures), min_valid)
+    prompts, everyone = inputs[f"{entity}_prompts"], catalogue(entity, inputs["interactions"])
     ready = imported_texts(entity, inputs["reviews"])
-    everyone = catalogue(entity, inputs["interactions"])
-    missing = {index for index, name in everyone if index not in answered and name not in ready}
-    fallbacks = fallback_texts(entity, inputs, missing)
-    rows = []
-    for index, name in everyone:
-        if name in ready:
-            rows.append(MotivationRow(index, name, ready[name], "imported"))
-        elif index in answered:
-            rows.append(answered[index])
-        else:
-            outcome = failures.get(index)
-            reason = outcome.reason if outcome else "no text was written about it in the train part"
-            rows.append(MotivationRow(index, name, fallbacks[index], "fallback", reason=reason))
-    write_rows((row.as_row() for row in rows), MOTIVATION_TYPES, folder / MOTIVATIONS)
-    counts = Counter(row.provenance for row in rows)
-    reasons = Counter(row.reason for row in rows if row.reason)
+    total = _announce(entity, prompts, model)
+    tally, counts, reasons = _Tally(), Counter[str](), Counter[str]()
+    wanted, sample = sample_indices(len(everyone)), dict[int, MotivationRow]()
+
+    def noted(rows: Iterable[MotivationRow]) -> Iterator[dict[str, Any]]:
+        for row in rows:
+            counts[row.provenance.split(":")[0]] += 1
+            if row.reason:
+                reasons[row.reason] += 1
+            if row.entity_idx in wanted:
+                sample[row.entity_idx] = row
+            yield row.as_row()
+
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".rows-") as scratch:
+        parts = Path(scratch) / "answered.parquet", Path(scratch) / "others.parquet"
+        write_rows(noted(_answers(entity, prompts, model, total, tally)), MOTIVATION_TYPES, parts[0])
+        _refuse_outage(tally.failures, total, min_valid)
+        others = [(index, name) for index, name in everyone if index not in tally.answered]
+        missing = {index for index, name in others if name not in ready}
+        fallbacks = fallback_texts(entity, inputs, missing)
+        write_rows(noted(_others(others, ready, fallbacks, tally.failures)), MOTIVATION_TYPES, parts[1])
+        merge_rows(parts, folder / MOTIVATIONS)
     return {
-        "entities": len(rows),
-        **{f"provenance_{name.split(':')[0]}": count for name, count in sorted(counts.items())},
-        "answers_reused": cached,
-        "calls": usage.calls,
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cost_usd": round(usage.cost_usd, 6),
+        "entities": len(everyone),
+        **{f"provenance_{name}": count for name, count in sorted(counts.items())},
+        "answers_reused": tally.cached,
+        "calls": tally.usage.calls,
+        "input_tokens": tally.usage.input_tokens,
+        "output_tokens": tally.usage.output_tokens,
+        "cost_usd": round(tally.usage.cost_usd, 6),
         "fallback_reasons": [{"reason": reason, "entities": n} for reason, n in reasons.most_common(10)],
-        "sample_md": sample_table(rows),
+        "sample_md": sample_table([sample[index] for index in sorted(sample)]),
     }
 
 
-def _ask(
-    entity: Entity, prompts: Path, model: ChatModel
-) -> tuple[dict[int, MotivationRow], dict[int, Unanswered], Usage, int]:
-    """Rows by index, failures by index, what it took, and how many answers were at hand."""
-    asked = {
-        request.id: (request, name, sha256) for request, name, sha256 in read_requests(prompts, entity, CONFIG.version)
-    }
-    answered: dict[int, MotivationRow] = {}
-    failures: dict[int, Unanswered] = {}
-    usage, cached = Usage(), 0
-    with track(f"{entity} motivations", total=len(asked), unit="answers") as step:
-        for outcome in model.complete([request for request, _, _ in asked.values()]):
-            index = int(outcome.id)
-            usage += outcome.usage
+def _announce(entity: Entity, prompts: Path, model: ChatModel) -> int:
+    """Say what is about to be spent, before it is, and return how many prompts there are."""
+    total = count_prompts(prompts)
+    expense = model.expense(request for request, _, _ in read_requests(prompts, entity, CONFIG.version))
+    if expense.calls:
+        tokens = expense.input_tokens + expense.output_tokens
+        cost = "at an unknown price" if expense.cost_usd is None else f"about {expense.cost_usd:,.4f} USD"
+        say(
+            f"{entity} motivations: {total:,} prompts of version {CONFIG.version}, {total - expense.calls:,} answered before; "
+            f"{expense.calls:,} calls to {model.provenance} follow, about {tokens:,} tokens, {cost}"
+        )
+    return total
+
+
+def _answers(entity: Entity, prompts: Path, model: ChatModel, total: int, tally: _Tally) -> Iterator[MotivationRow]:
+    """The rows that have an answer, by index; everything else about the prompts goes into `tally`."""
+    asked: deque[tuple[int, str, str]] = deque()
+
+    def requests() -> Iterator[ChatRequest]:
+        for request, name, sha256 in read_requests(prompts, entity, CONFIG.version):
+            asked.append((int(request.id), name, sha256))
+            yield request
+
+    if not total:
+        return
+    with track(f"{entity} motivations", total=total, unit="answers") as step:
+        for outcome in model.complete(requests()):
+            index, name, sha256 = asked.popleft()
+            if int(outcome.id) != index:
+                raise AssertionError(f"the outcome of {outcome.id} came where that of {index} was due")
+            tally.usage += outcome.usage
             if isinstance(outcome, Answered):
-                _, name, sha256 = asked[outcome.id]
-                answered[index] = MotivationRow.of_answer(index, name, outcome.answer, model.provenance, sha256)
-                cached += outcome.cached
+                tally.answered.add(index)
+                tally.cached += outcome.cached
+                yield MotivationRow.of_answer(index, name, outcome.answer, model.provenance, sha256)
             else:
-                failures[index] = outcome
-            step.advance(note=f"{usage.cost_usd:.4f} USD" if usage.cost_usd else None)
-    return answered, failures, usage, cached
+                tally.failures[index] = outcome
+            step.advance(note=_spending(tally.usage))
+
+
+def _others(
+    others: Iterable[tuple[int, str]],
+    ready: Mapping[str, str],
+    fallbacks: Mapping[int, str],
+    failures: Mapping[int, Unanswered],
+) -> Iterator[MotivationRow]:
+    """The rows that no answer speaks of: ready texts, and fallbacks with the reason."""
+    for index, name in others:
+        if name in ready:
+            yield MotivationRow(index, name, ready[name], "imported")
+        else:
+            failure = failures.get(index)
+            reason = failure.reason if failure else "no text was written about it in the train part"
+            yield MotivationRow(index, name, fallbacks[index], "fallback", reason=reason)
+
+
+def _spending(usage: Usage) -> str | None:
+    return f"{usage.calls:,} calls, {usage.tokens:,} tokens, {usage.cost_usd:.4f} USD" if usage.calls else None
 
 
 def _refuse_outage(failures: Mapping[int, Unanswered], prompts: int, min_valid: float) -> None:

@@ -14,11 +14,15 @@ _ROWS = 8
 _CHARACTERS = 240
 
 
+def sample_indices(count: int) -> frozenset[int]:
+    """Evenly spread positions among `count`."""
+    return frozenset(range(0, count, max(1, count // _ROWS))[:_ROWS])
+
+
 def sample_table(rows: Sequence[MotivationRow]) -> str:
-    """Evenly spread rows: id, summary, what speaks for and against, provenance."""
-    chosen = rows[:: max(1, len(rows) // _ROWS)][:_ROWS]
+    """Id, summary, what speaks for and against, provenance."""
     lines = ["| id | summary | active | passive | provenance |", "|---|---|---|---|---|"]
-    for row in chosen:
+    for row in rows:
         lists = [
             "; ".join(f"{m.motivation} ({m.strength:.2f})" for m in side[:4]) for side in (row.active, row.passive)
         ]

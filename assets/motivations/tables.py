@@ -122,6 +122,20 @@ def write_rows(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str], path
         return write_parquet(connection, f"SELECT * FROM read_parquet([{listed}])", path)
 
 
+def merge_rows(parts: Iterable[Path], path: Path) -> int:
+    """Write the rows of several motivations files into one, by index, and return how many there are."""
+    listed = ", ".join(literal(part) for part in parts)
+    with connect(threads=1) as connection:
+        return write_parquet(connection, f"SELECT * FROM read_parquet([{listed}]) ORDER BY entity_idx", path)
+
+
+def count_prompts(folder: Path) -> int:
+    """How many prompts there are in `folder`."""
+    with connect() as connection:
+        found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(folder / PROMPTS)]).fetchone()
+    return int(found[0]) if found else 0
+
+
 def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[ChatRequest, str, str]]:
     """(request, entity id, prompt sha256) of every prompt in `folder`, by index; the request's id is the index."""
     with connect() as connection:

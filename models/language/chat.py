@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -52,6 +52,10 @@ class Usage:
     cost_usd: float = 0.0
     calls: int = 0
 
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,
@@ -86,22 +90,33 @@ class Unanswered:
 Outcome = Answered | Unanswered
 
 
+@dataclass(frozen=True)
+class Expense:
+    """What asking would take; tokens and dollars are estimates."""
+
+    calls: int
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+    """None where the price of the model is not known."""
+
+
 class ChatModel(Protocol):
     """Answers requests. Everything answered before an exception is kept and costs nothing the next time."""
 
     provenance: str
     """How its answers are marked, such as `extractive` or `openai:gpt-4o-mini`."""
 
-    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
-        """One outcome for each request, in any order.
+    def complete(self, requests: Iterable[ChatRequest]) -> Iterator[Outcome]:
+        """One outcome for each request, in their order; requests are drawn as they are needed.
 
         Raises:
             LmmrecError: nothing more can be answered (no key, no credit, budget reached).
         """
         ...
 
-    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
-        """Those that would have to be asked (and paid) now."""
+    def expense(self, requests: Iterable[ChatRequest]) -> Expense:
+        """What those would take that no answer is at hand for; equal ones count once."""
         ...
 
 
@@ -113,7 +128,11 @@ class ChatConfig:
     model: str = "gpt-4o-mini"
     base_url: str | None = None
     concurrency: int = 16
-    """Requests in flight at once."""
+    """Requests in flight at once, at most; what the endpoint sustains is found out."""
+    timeout_s: float = 120.0
+    """Of one attempt."""
+    row_tokens: int = 20_000
+    """Tokens that one user or item may cost, re-asks included."""
     budget_usd: float | None = None
     """Stop before the ledger of this home holds more than this; None means no bound."""
     store: Path = Path("llm.sqlite")

@@ -1,7 +1,7 @@
 """The door to an OpenAI-compatible endpoint: one attempt after another, each in the ledger, none past the budget.
 
 Chat and embeddings both go through here, so that keys, retries, waiting and money are handled once. What is asked and how
-an answer is read belongs to the callers.
+an answer is read belongs to the callers; what a failure means is `retry.py`.
 """
 
 from __future__ import annotations
@@ -10,50 +10,76 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic
 
 from models.errors import LmmrecError
+from models.language.breaker import Breaker
+from models.language.budget import Budget
 from models.language.chat import Usage
-from models.language.prices import Price, find_price
-from models.language.retry import MAX_ATTEMPTS, Failure, backoff_s, judge
-from models.language.store import Attempt, Store
+from models.language.limiter import Limiter
+from models.language.rate_limits import pause_s
+from models.language.retry import MAX_ATTEMPTS, MAX_TURNED_AWAY, backoff_s, judge
+from models.language.store import Answer, Attempt, Store
+from models.language.verdict import Abort, Ok, Quarantine, Reask, Retry, Value, Verdict
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 KEY = "OPENAI_API_KEY"
 TIMEOUT_S = 120.0
-_FREE = Price(0.0, 0.0)
+"""Of one attempt as a whole, so that an endpoint that drips bytes holds nobody."""
+GRACE_S = 8.0
+"""How long requests in flight may still take when the run is stopped: they are paid for."""
+_SHARED_PAUSE_S = 2.0
+"""A Retry-After of at least so long holds everybody; a shorter one the request that it answers."""
 
 
-class GivenUpError(Exception):
-    """One request stays without an answer; the run goes on."""
+@dataclass(frozen=True)
+class Called(Generic[Value]):
+    """What a request came to after all its attempts."""
 
-    def __init__(self, reason: str, retryable: bool, usage: Usage) -> None:
-        super().__init__(reason)
-        self.reason, self.retryable, self.usage = reason, retryable, usage
+    verdict: Ok[Value] | Reask | Quarantine | Retry
+    """A `Retry` is one attempt too many: the request is given up for now."""
+    usage: Usage
+    attempts: int
+    """Number of the last attempt."""
 
 
-@dataclass
 class Gateway:
-    """Calls of one run to one model."""
+    """Calls of one run to one model; belongs to one event loop.
 
-    endpoint: str
-    """`chat` or `embeddings`."""
-    model: str
-    base_url: str | None
-    budget_usd: float | None
-    store: Store
-    _reserved_usd: float = 0.0
-    """Estimated cost of what is in flight."""
-    _halt: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the run stops: whoever waits for a retry gives up at once."""
-    _random: random.Random = field(default_factory=random.Random)
-    _secret: str = ""
-    _spent_usd: float | None = None
-    """In the ledger of this home; read once, then kept up."""
+    Args:
+        endpoint: `chat` or `embeddings`, for the ledger.
+        model: name at the endpoint.
+        base_url: None means the SDK's own default.
+        store: ledger and answers.
+        concurrency: requests in flight at once, at most.
+        budget_usd: what the ledger of this home may hold at most; None means no bound.
+        timeout_s: of one attempt.
+
+    Raises:
+        LmmrecError: there is a budget, and the price of the model is not known.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        model: str,
+        base_url: str | None,
+        store: Store,
+        concurrency: int,
+        budget_usd: float | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._endpoint, self._model, self._base_url, self._store = endpoint, model, base_url, store
+        self._timeout_s = timeout_s
+        self._budget = Budget(model, budget_usd, store.spent_usd())
+        self._limiter, self._breaker = Limiter(concurrency), Breaker()
+        self._random, self._secret = random.Random(), ""
+        self._stop = ""
+        """Why nothing more is sent."""
 
     def client(self) -> AsyncOpenAI:
         """A client with the key of this moment; close it after use.
@@ -61,113 +87,147 @@ class Gateway:
         Raises:
             LmmrecError: there is no key, and no endpoint of one's own that may need none.
         """
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         self._secret = os.environ.get(KEY, "")
-        if not self._secret and self.base_url is None:
+        if not self._secret and self._base_url is None:
             raise LmmrecError(
                 f"{KEY} is not set: set it, point OPENAI_BASE_URL to an endpoint that needs none, or use "
                 "LMMREC_CHAT=extractive and LMMREC_ENCODER=minilm, which call nobody."
             )
-        return AsyncOpenAI(api_key=self._secret or "none", base_url=self.base_url, max_retries=0, timeout=TIMEOUT_S)
+        transport = DefaultAsyncHttpxClient(event_hooks={"response": [self._heed]})
+        return AsyncOpenAI(
+            api_key=self._secret or "none",
+            base_url=self._base_url,
+            max_retries=0,
+            timeout=self._timeout_s,
+            http_client=transport,
+        )
 
     async def call(
-        self, name: str, attempt: Callable[[], Awaitable[Any]], expected_tokens: tuple[int, int], first: int = 1
-    ) -> tuple[Any, Usage, int]:
-        """(response, what it took, number of the last attempt) of one request, however many attempts that takes.
+        self,
+        name: str,
+        send: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], Verdict[Value]],
+        expected_tokens: tuple[int, int],
+        first: int = 1,
+    ) -> Called[Value]:
+        """One request, however many attempts that takes.
 
         Args:
-            name: hash of the request, for the ledger.
-            attempt: sends it once; the response has `usage` as the SDK gives it.
+            name: hash of the request, for the ledger and the store.
+            send: sends it once and returns the decoded body, whatever it is.
+            read: judges that body.
             expected_tokens: (input, output) for the budget and where the endpoint does not count.
             first: number of the first attempt in the ledger.
 
         Raises:
-            GivenUpError: this request cannot be answered.
-            LmmrecError: no request can be answered any more, or the budget is reached.
+            LmmrecError: no request can be answered any more, the budget is reached, or the store cannot be written.
         """
-        usage = Usage()
-        for number in range(first, first + MAX_ATTEMPTS):
-            started = time.monotonic()
-            reserved = self._reserve(expected_tokens)
-            try:
-                response = await attempt()
-            except Exception as error:
-                failure = judge(error, self._secret)
-                latency = time.monotonic() - started
-                self._record(name, number, failure.status, failure.kind, Usage(calls=1), False, latency)
-                usage += Usage(calls=1)
+        usage, failed, turned_away, number = Usage(), 0, 0, first
+        while True:
+            verdict, took = await self._attempt(name, send, read, expected_tokens, number)
+            usage += took
+            if isinstance(verdict, Abort):
+                raise self._stopped()
+            if not isinstance(verdict, Retry):
+                return Called(verdict, usage, number)
+            failed, turned_away = failed + (not verdict.too_many), turned_away + verdict.too_many
+            if failed == MAX_ATTEMPTS or turned_away == MAX_TURNED_AWAY:
+                return Called(verdict, usage, number)
+            wait_s = backoff_s(failed + turned_away, self._random) if verdict.wait_s is None else verdict.wait_s
+            await asyncio.sleep(wait_s)
+            number += 1
+
+    async def _attempt(
+        self,
+        name: str,
+        send: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], Verdict[Value]],
+        expected: tuple[int, int],
+        number: int,
+    ) -> tuple[Verdict[Value], Usage]:
+        """One attempt, when there is room for it; a stop of the run leaves it some time to come back."""
+        probe = await self._breaker.passage()
+        if self._breaker.down:
+            self._stop = self._stop or "the endpoint has failed at everything for more than a minute"
+        async with self._limiter.slot() as slot:
+            if self._stop:
+                raise self._stopped()
+            with self._budget.reserved(*expected):
+                paid = asyncio.ensure_future(self._paid_attempt(name, send, read, expected, number))
+                try:
+                    verdict, usage = await asyncio.shield(paid)
+                except asyncio.CancelledError:
+                    await asyncio.wait({paid}, timeout=GRACE_S)
+                    paid.cancel()
+                    raise
+            if isinstance(verdict, Abort):
+                self._stop = verdict.reason
+            elif isinstance(verdict, Retry):
+                slot.accepted = False if verdict.too_many else None
+                self._breaker.failed(probe)
             else:
-                took, estimated = self._usage(response, expected_tokens)
-                self._record(name, number, 200, "ok", took, estimated, time.monotonic() - started)
-                return response, usage + took, number
-            finally:
-                self._reserved_usd -= reserved
-            self._stop(failure, usage)
-            await self._pause(failure.wait_s if failure.wait_s is not None else backoff_s(number, self._random), usage)
-        raise GivenUpError(f"no answer after {MAX_ATTEMPTS} attempts ({failure.reason})", True, usage)
+                slot.accepted = True
+                self._breaker.succeeded()
+        return verdict, usage
 
-    def _stop(self, failure: Failure, usage: Usage) -> None:
-        if failure.kind == "abort":
-            self._halt.set()
-            raise LmmrecError(f"{self.model}: {failure.reason}; what was answered before is kept.")
-        if failure.kind == "quarantine":
-            raise GivenUpError(failure.reason, False, usage)
-
-    async def _pause(self, seconds: float, usage: Usage) -> None:
-        """Wait, unless the run stops meanwhile."""
+    async def _paid_attempt(
+        self,
+        name: str,
+        send: Callable[[], Awaitable[Any]],
+        read: Callable[[Any], Verdict[Value]],
+        expected: tuple[int, int],
+        number: int,
+    ) -> tuple[Verdict[Value], Usage]:
+        """Sends, judges, and returns when ledger and answer are on disk."""
+        started, status, usage, estimated = time.monotonic(), None, Usage(calls=1), False
+        verdict: Verdict[Value]
         try:
-            await asyncio.wait_for(self._halt.wait(), seconds)
-        except TimeoutError:
-            return
-        raise GivenUpError("the run was stopped", True, usage)
-
-    def _reserve(self, tokens: tuple[int, int]) -> float:
-        """Estimated dollars of one attempt, set aside until it is over."""
-        price = find_price(self.model)
-        if self.budget_usd is None:
-            return 0.0
-        if price is None:
-            raise LmmrecError(
-                f"LMMREC_CHAT_BUDGET_USD is set, but the price of {self.model} is not known: unset it for a model that costs "
-                "nothing, or add the model to models/language/prices.json."
-            )
-        if self._spent_usd is None:
-            self._spent_usd = self.store.spent_usd()
-        spent, cost = self._spent_usd, price.of(*tokens)
-        if spent + self._reserved_usd + cost > self.budget_usd:
-            self._halt.set()
-            raise LmmrecError(
-                f"LMMREC_CHAT_BUDGET_USD={self.budget_usd:g} is reached: {spent:.4f} USD are in the ledger of this home and "
-                f"the next call may cost {cost:.4f}; all answers are kept, raise the budget and run again to go on."
-            )
-        self._reserved_usd += cost
-        return cost
-
-    def _usage(self, response: Any, expected: tuple[int, int]) -> tuple[Usage, bool]:
-        """(what the response took, whether that had to be estimated)."""
-        stated: Any = getattr(response, "usage", None)
-        read = getattr(stated, "prompt_tokens", None)
-        tokens = expected if read is None else (int(read), int(getattr(stated, "completion_tokens", 0) or 0))
-        return Usage(*tokens, cost_usd=(find_price(self.model) or _FREE).of(*tokens), calls=1), read is None
-
-    def _record(
-        self, name: str, number: int, status: int | None, outcome: str, usage: Usage, estimated: bool, latency_s: float
-    ) -> None:
-        if self._spent_usd is not None:
-            self._spent_usd += usage.cost_usd
-        self.store.record(
+            async with asyncio.timeout(self._timeout_s):
+                body = await send()
+        except Exception as error:
+            verdict = judge(error, self._secret)
+            status = verdict.status
+            if isinstance(verdict, Retry) and (verdict.wait_s or 0.0) >= _SHARED_PAUSE_S:
+                self._limiter.pause(verdict.wait_s or 0.0)
+        else:
+            status, verdict = 200, read(body)
+            usage, estimated = self._usage(body, expected)
+        rows = [
             Attempt(
-                self.endpoint,
-                self.model,
+                self._endpoint,
+                self._model,
                 name,
                 number,
                 status,
-                outcome,
+                type(verdict).__name__.lower(),
                 usage.input_tokens,
                 usage.output_tokens,
                 estimated,
                 usage.cost_usd,
-                latency_s,
+                time.monotonic() - started,
             )
-        )
+        ]
+        kept = [Answer(name, self._model, verdict.keep)] if isinstance(verdict, Ok) and verdict.keep is not None else []
+        self._budget.spent_usd += usage.cost_usd
+        await self._store.written(*rows, *kept)
+        return verdict, usage
+
+    def _usage(self, body: Any, expected: tuple[int, int]) -> tuple[Usage, bool]:
+        """(what the response took, whether that had to be estimated)."""
+        stated = body.get("usage") if isinstance(body, Mapping) else None
+        stated = stated if isinstance(stated, Mapping) else {}
+        read, written = stated.get("prompt_tokens"), stated.get("completion_tokens")
+        written = 0 if self._endpoint == "embeddings" else written
+        if isinstance(read, int) and isinstance(written, int) and min(read, written) >= 0:
+            return Usage(read, written, self._budget.cost_usd(read, written), calls=1), False
+        return Usage(*expected, cost_usd=self._budget.cost_usd(*expected), calls=1), True
+
+    async def _heed(self, response: Any) -> None:
+        """Hook of the transport: headers say what is left."""
+        if (wait_s := pause_s(response.headers, tokens=1)) > 0:
+            self._limiter.pause(wait_s)
+
+    def _stopped(self) -> LmmrecError:
+        return LmmrecError(f"{self._model}: {self._stop}; what was answered before is kept, run again to go on.")

@@ -1,41 +1,39 @@
-"""Motivations from any OpenAI-compatible endpoint (vendor, vLLM, llama.cpp, Ollama, …).
+"""Motivations from any OpenAI-compatible endpoint (vendor, vLLM, llama.cpp, Ollama, …), asked one by one.
 
 Structured output is asked for and never trusted: every answer is validated here. What does not fit is asked for again at
-most twice, a cut answer once with more room, a refusal never. Valid answers go to the store as they arrive. Retries and
-money are `gateway.py`; what an answer must look like is `motivation.py`.
+most twice, a cut answer once with more room, a refusal never. Valid answers are on disk before the next question takes their
+place. Retries and money are `gateway.py`; what is asked and what counts as an answer is `questions.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from models.language.chat import Answered, ChatConfig, ChatRequest, Outcome, Unanswered, Usage
-from models.language.gateway import Gateway, GivenUpError
-from models.language.motivation import SCHEMA_VERSION, UnusableAnswerError, json_schema, parse_answer
-from models.language.store import Store, request_sha256
-from models.language.text import estimate_tokens
-from models.language.workers import run_bounded
+from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome, Unanswered, Usage
+from models.language.dialect import Dialect
+from models.language.gateway import Gateway
+from models.language.motivation import MotivationAnswer, UnusableAnswerError
+from models.language.questions import MAX_REASKS, Question, expense_of, question_of
+from models.language.store import Store
+from models.language.verdict import Ok, Quarantine, Reask
+from models.language.workers import run_in_order
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-MAX_REASKS = 2
-OUTPUT_TOKENS = {"item": 1_200, "user": 900}
-"""Room for an answer; doubled once where an answer was cut."""
-EXPECTED_OUTPUT_TOKENS = {"item": 500, "user": 400}
-"""What an answer takes on average, for estimates."""
+_LOOKED_UP_AT_ONCE = 250
+_WORKERS_PER_SLOT = 2
+"""Questions that wait before a retry hold no place in flight; others take it meanwhile."""
 
 
 @dataclass(frozen=True)
-class _Question:
-    """One request to the endpoint, and everybody who waits for its answer."""
-
-    name: str
-    request: ChatRequest
-    ids: tuple[str, ...]
+class _Job:
+    question: Question
+    at_hand: MotivationAnswer | None
 
 
 class OpenAIChatModel:
@@ -45,130 +43,121 @@ class OpenAIChatModel:
         self._config = config
         self.provenance = f"openai:{config.model}"
 
-    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
-        """Answers at hand first, then the others as they come; equal prompts are asked once.
+    def complete(self, requests: Iterable[ChatRequest]) -> Iterator[Outcome]:
+        """Outcomes in the order of the requests; equal prompts that are under way together are asked once.
 
         Raises:
-            LmmrecError: no key, no credit, budget reached, store unusable. Answers so far are kept.
+            LmmrecError: no key, no credit, budget reached, endpoint down, store unusable. Answers so far are kept.
         """
-        with Store(self._config.store) as store:
-            questions = self._questions(requests)
-            known = store.answers(list(questions))
-            missing = []
-            for name, question in questions.items():
-                outcome = self._reread(question, known.get(name))
-                if outcome is None:
-                    missing.append(question)
-                else:
-                    yield from _for_everyone(question, outcome)
-            if not missing:
+        config = self._config
+        with Store(config.store) as store:
+            jobs = self._jobs(requests, store)
+            for job in jobs:
+                if job.at_hand is None:
+                    break
+                yield Answered(job.question.request.id, job.at_hand, cached=True)
+            else:
                 return
-            config = self._config
-            gateway = Gateway("chat", config.model, config.base_url, config.budget_usd, store)
+            gateway = Gateway(
+                "chat", config.model, config.base_url, store, config.concurrency, config.budget_usd, config.timeout_s
+            )
+            talk = _Talk(config, gateway, store)
+            workers = _WORKERS_PER_SLOT * config.concurrency
+            yield from run_in_order(gateway.client, talk.outcome, chain([job], jobs), workers)
 
-            async def ask(client: AsyncOpenAI, question: _Question) -> tuple[_Question, Outcome]:
-                return question, await self._ask(client, gateway, store, question)
-
-            for question, outcome in run_bounded(gateway.client, ask, missing, config.concurrency):
-                yield from _for_everyone(question, outcome)
-
-    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
-        """The requests that no stored answer fits; equal ones once. The store is not made where there is none."""
-        questions = self._questions(requests)
+    def expense(self, requests: Iterable[ChatRequest]) -> Expense:
+        """Of the requests that no stored answer fits; the store is not made where there is none."""
         if not self._config.store.exists():
-            return [question.request for question in questions.values()]
+            return expense_of((question_of(request, self._config) for request in requests), self._config.model)
         with Store(self._config.store) as store:
-            known = store.answers(list(questions))
-        return [question.request for name, question in questions.items() if name not in known]
+            missing = (job.question for job in self._jobs(requests, store) if job.at_hand is None)
+            return expense_of(missing, self._config.model)
 
-    def _questions(self, requests: Sequence[ChatRequest]) -> dict[str, _Question]:
-        ids: dict[str, list[str]] = {}
-        first: dict[str, ChatRequest] = {}
-        for request in requests:
-            name = request_sha256(self._body(request) | self._identity(request))
-            ids.setdefault(name, []).append(request.id)
-            first.setdefault(name, request)
-        return {name: _Question(name, first[name], tuple(waiting)) for name, waiting in ids.items()}
+    def _jobs(self, requests: Iterable[ChatRequest], store: Store) -> Iterator[_Job]:
+        """Each request with the answer that is at hand, where it still fits."""
+        remaining = iter(requests)
+        while some := [question_of(request, self._config) for request in islice(remaining, _LOOKED_UP_AT_ONCE)]:
+            known = store.answers([question.name for question in some])
+            for question in some:
+                yield _Job(question, _reread(question, known.get(question.name)))
 
-    def _identity(self, request: ChatRequest) -> dict[str, Any]:
-        """What decides the answer beside the body."""
-        return {
-            "endpoint": self._config.base_url or "default",
-            "prompt_version": request.prompt_version,
-            "schema_version": SCHEMA_VERSION,
-        }
 
-    def _body(self, request: ChatRequest) -> dict[str, Any]:
-        return {
-            "model": self._config.model,
-            "messages": [{"role": "system", "content": request.system}, {"role": "user", "content": request.user}],
-            "temperature": 0,
-            "max_tokens": OUTPUT_TOKENS[request.entity],
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "motivations", "schema": json_schema(), "strict": True},
-            },
-        }
+@dataclass
+class _Talk:
+    """The conversations of one run."""
 
-    def _reread(self, question: _Question, raw: str | None) -> Outcome | None:
-        """A stored answer; None where there is none, or it no longer fits."""
-        if raw is None:
-            return None
+    config: ChatConfig
+    gateway: Gateway
+    store: Store
+    dialect: Dialect = field(default_factory=Dialect)
+    under_way: dict[str, asyncio.Future[Outcome]] = field(default_factory=dict)
+
+    async def outcome(self, client: AsyncOpenAI, job: _Job) -> Outcome:
+        """What comes of one request."""
+        question = job.question
+        if job.at_hand is not None:
+            return Answered(question.request.id, job.at_hand, cached=True)
+        if (twin := self.under_way.get(question.name)) is not None:
+            return _for_twin(question.request.id, await asyncio.shield(twin))
+        since = _reread(question, self.store.answers([question.name]).get(question.name))
+        if since is not None:
+            return Answered(question.request.id, since, cached=True)
+        waiting = self.under_way[question.name] = asyncio.get_running_loop().create_future()
         try:
-            return Answered(question.request.id, _parse(question.request, raw), cached=True)
-        except UnusableAnswerError:
-            return None
+            outcome = await self._ask(client, question)
+            waiting.set_result(outcome)
+            return outcome
+        finally:
+            waiting.cancel()
+            del self.under_way[question.name]
 
-    async def _ask(self, client: AsyncOpenAI, gateway: Gateway, store: Store, question: _Question) -> Outcome:
-        request, body = question.request, self._body(question.request)
-        expected = estimate_tokens(request.system, request.user), EXPECTED_OUTPUT_TOKENS[request.entity]
-        usage, number, reasks, longer, complaint = Usage(), 0, 0, False, ""
-        try:
-            while True:
-                send = partial(client.chat.completions.create, **body)
-                response, took, number = await gateway.call(question.name, send, expected, number + 1)
-                usage += took
-                choices = getattr(response, "choices", None)
-                choice = choices[0] if choices else None
-                if choice is not None and (choice.message.refusal or choice.finish_reason == "content_filter"):
-                    return Unanswered(request.id, "the model refused to answer", usage=usage)
-                if choice is not None and choice.finish_reason == "length":
-                    if longer:
-                        return Unanswered(request.id, "the answer was cut twice", usage=usage)
-                    longer, body = True, body | {"max_tokens": 2 * OUTPUT_TOKENS[request.entity]}
-                    continue
-                raw = (choice.message.content if choice is not None else None) or ""
-                try:
-                    answer = _parse(request, raw)
-                except UnusableAnswerError as error:
-                    complaint = str(error)
-                else:
-                    store.keep(question.name, self._config.model, raw)
-                    return Answered(request.id, answer, usage)
-                if reasks == MAX_REASKS:
-                    return Unanswered(request.id, f"no valid answer after {reasks} re-asks: {complaint}", usage=usage)
-                reasks, body = reasks + 1, body | {"messages": [*self._body(request)["messages"], _reminder(complaint)]}
-        except GivenUpError as error:
-            return Unanswered(request.id, error.reason, error.retryable, usage + error.usage)
+    async def _ask(self, client: AsyncOpenAI, question: Question) -> Outcome:
+        name, request_id, expected = question.name, question.request.id, question.expected_tokens
+        usage, attempts, reasks, longer, complaint = Usage(), 0, 0, False, ""
+        form = self.dialect.form
+        while True:
+            if usage.tokens + sum(expected) > self.config.row_tokens:
+                cap = f"{self.config.row_tokens:,} tokens, LMMREC_CHAT_ROW_TOKENS"
+                return Unanswered(request_id, f"the next call would exceed the cap of one row ({cap})", usage=usage)
+            body = question.body(self.config.model, form, complaint, longer)
 
+            async def send(body: dict[str, Any] = body) -> Any:
+                return await client.post("/chat/completions", body=body, cast_to=object)
 
-def _parse(request: ChatRequest, raw: str) -> Any:
-    return parse_answer(raw, {source.source_id for source in request.sources}, request.max_words)
-
-
-def _reminder(complaint: str) -> dict[str, str]:
-    """Only the last complaint, so that prompts do not grow with every re-ask."""
-    return {
-        "role": "user",
-        "content": f"Your last answer could not be used ({complaint}). Answer with the JSON object only.",
-    }
+            called = await self.gateway.call(name, send, question.read, expected, attempts + 1)
+            usage, attempts, verdict = usage + called.usage, called.attempts, called.verdict
+            if isinstance(verdict, Ok | Reask) or (isinstance(verdict, Quarantine) and verdict.status is None):
+                self.dialect.understood(form)
+            if isinstance(verdict, Ok):
+                return Answered(request_id, verdict.value, usage)
+            if isinstance(verdict, Reask):
+                if verdict.cut and longer:
+                    return Unanswered(request_id, "the answer was cut twice", usage=usage)
+                if not verdict.cut and reasks == MAX_REASKS:
+                    said = f"no valid answer after {reasks} re-asks: {verdict.complaint}"
+                    return Unanswered(request_id, said, usage=usage)
+                longer = longer or verdict.cut
+                reasks, complaint = reasks + (not verdict.cut), complaint if verdict.cut else verdict.complaint
+            elif isinstance(verdict, Quarantine):
+                instead = self.dialect.instead_of(form, verdict.parameter) if verdict.status is not None else None
+                if instead is None:
+                    return Unanswered(request_id, verdict.reason, usage=usage)
+                form = instead
+            else:
+                said = f"no answer after {attempts} attempts ({verdict.reason})"
+                return Unanswered(request_id, said, retryable=True, usage=usage)
 
 
-def _for_everyone(question: _Question, outcome: Outcome) -> Iterator[Outcome]:
-    """The outcome for each id that waits; what it took counts once."""
-    for position, waiting in enumerate(question.ids):
-        usage = outcome.usage if position == 0 else Usage()
-        if isinstance(outcome, Answered):
-            yield Answered(waiting, outcome.answer, usage, outcome.cached or position > 0)
-        else:
-            yield Unanswered(waiting, outcome.reason, outcome.retryable, usage)
+def _reread(question: Question, raw: str | None) -> MotivationAnswer | None:
+    """A stored answer; None where there is none, or it no longer fits."""
+    try:
+        return None if raw is None else question.parse(raw)
+    except UnusableAnswerError:
+        return None
+
+
+def _for_twin(request_id: str, outcome: Outcome) -> Outcome:
+    """The same outcome for an equal request: paid once."""
+    if isinstance(outcome, Answered):
+        return Answered(request_id, outcome.answer, cached=True)
+    return replace(outcome, id=request_id, usage=Usage())

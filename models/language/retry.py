@@ -1,7 +1,7 @@
-"""The one retry layer of everything that is asked over HTTP: what a failure means, and how long to wait.
+"""What a failed attempt means, and how long to wait before the next.
 
-The SDK's own retries are switched off. A failure is retried, or gives up one row, or stops the whole run; the decision rests
-on status and error code, not on words (`specs` reliability, lessons 1 to 3). Nothing here knows what was asked.
+The SDK's own retries are switched off, so these are the only ones. The decision rests on status and error code, not on
+words, which differ between vendors for the same thing. Nothing here knows what was asked.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import random
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
+
+from models.language.verdict import Abort, Failure, Quarantine, Retry
 
 MAX_ATTEMPTS = 8
 """Attempts of one request, the first included: with 30 % random failures one request in 15,000 is given up."""
+MAX_TURNED_AWAY = 24
+"""Attempts of one request that an endpoint may turn away for being too many: they say nothing against the request."""
 LONGEST_WAIT_S = 120.0
 """Longest Retry-After that is obeyed; an endpoint that asks for more stops the run instead of holding it."""
 _FIRST_WAIT_S, _LONGEST_BACKOFF_S = 0.5, 20.0
@@ -26,18 +29,6 @@ _STOPS = {
     404: "the endpoint or the model does not exist: check OPENAI_BASE_URL and the model name",
 }
 _SECRET = re.compile(r"(sk|key|Bearer)[-_ ][A-Za-z0-9_\-*.]{6,}", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What one failed attempt means."""
-
-    kind: Literal["retry", "quarantine", "abort"]
-    reason: str
-    """In words, free of secrets."""
-    status: int | None = None
-    wait_s: float | None = None
-    """What the endpoint asked for; None leaves it to the backoff."""
 
 
 def judge(error: Exception, secret: str) -> Failure:
@@ -50,21 +41,21 @@ def judge(error: Exception, secret: str) -> Failure:
     import openai
 
     if not isinstance(error, openai.APIStatusError):
-        if not isinstance(error, (openai.APIError, ValueError)):
+        if not isinstance(error, (openai.APIError, TimeoutError, ValueError)):
             raise error
-        return Failure("retry", f"no response ({type(error).__name__})")
-    status, code = error.status_code, _code(error)
-    message = redact(str(error.message), secret)[:200]
+        return Retry(f"no response ({type(error).__name__})")
+    status, code = error.status_code, _detail(error, "code") or _detail(error, "type")
     if status in _STOPS:
-        return Failure("abort", f"{_STOPS[status]} (HTTP {status})", status)
+        return Abort(f"{_STOPS[status]} (HTTP {status})", status)
     if code == "insufficient_quota":
-        return Failure("abort", "the account has no credit left (insufficient_quota): check billing", status)
+        return Abort("the account has no credit left (insufficient_quota): check billing", status)
     if status in (408, 409, 429) or status >= 500:
         wait = retry_after_s(error.response.headers)
         if wait is not None and wait > LONGEST_WAIT_S:
-            return Failure("abort", f"the endpoint asks to wait {wait:,.0f} s (HTTP {status}): run again later", status)
-        return Failure("retry", f"HTTP {status}", status, wait)
-    return Failure("quarantine", f"HTTP {status}: {message}", status)
+            return Abort(f"the endpoint asks to wait {wait:,.0f} s (HTTP {status}): run again later", status)
+        return Retry(f"HTTP {status}", status, wait)
+    message = redact(str(error.message), secret)[:200]
+    return Quarantine(f"HTTP {status}: {message}", status, _detail(error, "param"))
 
 
 def backoff_s(attempt: int, random_source: random.Random) -> float:
@@ -101,8 +92,10 @@ def _number(text: Any) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
-def _code(error: Any) -> str | None:
+def _detail(error: Any, name: str) -> str | None:
+    """A field of the structured error that most endpoints send."""
     body: dict[str, Any] = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error")
     nested: dict[str, Any] = inner if isinstance(inner, dict) else body
-    return nested.get("code") or nested.get("type")
+    value = nested.get(name)
+    return value if isinstance(value, str) else None

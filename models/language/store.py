@@ -1,24 +1,30 @@
-"""`llm.sqlite`: answers that were paid for, and a ledger of every attempt.
+"""`llm.sqlite`: answers that were paid for, a ledger of every attempt, and the batches that are under way.
 
 Answers are keyed by the hash of the whole request, so that the same question is never paid twice; only valid answers enter.
-Attempts are appended, never changed. Neither holds a key or a header. One process writes at a time (SQLite waits for it),
-and each answer is on disk before the next is asked for.
+Attempts are appended, never changed. Nothing here holds a key or a header. One thread writes: it takes whatever is waiting
+into one transaction, and a write counts as done when it is on disk.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import queue
 import sqlite3
+import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import closing, suppress
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from models.errors import LmmrecError
 
+VERSION = 1
+"""Of the tables; a newer file is refused, an older one would be brought up to date here."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, raw TEXT NOT NULL, created_at REAL NOT NULL) WITHOUT ROWID;
@@ -33,10 +39,10 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Attempt:
-    """One HTTP attempt."""
+    """One HTTP attempt, or one request of a batch."""
 
     endpoint: str
-    """`chat` or `embeddings`."""
+    """`chat`, `embeddings` or `batch`."""
     model: str
     request_sha256: str
     attempt: int
@@ -53,6 +59,18 @@ class Attempt:
     latency_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A valid answer, raw."""
+
+    request_sha256: str
+    model: str
+    raw: str
+
+
+Row = Attempt | Answer
+
+
 def request_sha256(request: Mapping[str, Any]) -> str:
     """Names a request by everything that decides its answer."""
     canonical = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -63,70 +81,121 @@ class Store:
     """Answers and attempts of one home; open it as a context.
 
     Raises:
-        LmmrecError: the file is no SQLite database, or cannot be written.
+        LmmrecError: the file is no SQLite database, was made by a newer version, or cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Row], Future[None]] | None] = queue.SimpleQueue()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(_SCHEMA)
+            self._connection = self._connect()
+            self._connection.execute("BEGIN IMMEDIATE")
+            found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if found <= VERSION:
+                for statement in _SCHEMA.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             raise LmmrecError(
                 f"{path} cannot be used ({error}): mend or remove the file; paid answers are in it."
             ) from None
+        if found > VERSION:
+            self._connection.close()
+            raise LmmrecError(
+                f"{path} was made by a newer lmmrec (version {found}, known is {VERSION}): upgrade lmmrec."
+            )
+        self._writer = threading.Thread(target=self._write_groups, name="llm.sqlite writer", daemon=True)
+        self._writer.start()
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._waiting.put(None)
+        self._writer.join()
         self._connection.close()
 
     def answers(self, names: Sequence[str]) -> dict[str, str]:
         """Request hash -> raw answer, for those that are there."""
         found: dict[str, str] = {}
-        for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT request_sha256, raw FROM answers WHERE request_sha256 IN ({marks})"
-            found.update(self._connection.execute(query, some).fetchall())
+        try:
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT request_sha256, raw FROM answers WHERE request_sha256 IN ({marks})"
+                found.update(self._connection.execute(query, some).fetchall())
+        except sqlite3.Error as error:
+            raise LmmrecError(f"{self._path} cannot be read ({error}): mend it with `sqlite3 … .recover`.") from None
         return found
-
-    def keep(self, name: str, model: str, raw: str) -> None:
-        """Keep a valid answer; on disk when this returns."""
-        self._write("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", (name, model, raw, time.time()))
-
-    def record(self, attempt: Attempt) -> None:
-        """Append one attempt."""
-        row = (
-            time.time(),
-            attempt.endpoint,
-            attempt.model,
-            attempt.request_sha256,
-            attempt.attempt,
-            attempt.status,
-            attempt.outcome,
-            attempt.input_tokens,
-            attempt.output_tokens,
-            int(attempt.estimated),
-            attempt.cost_usd,
-            attempt.latency_s,
-        )
-        self._write(f"INSERT INTO attempts VALUES (NULL{', ?' * len(row)})", row)
 
     def spent_usd(self) -> float:
         """Dollars of all attempts ever made from this home."""
         with closing(self._connection.execute("SELECT coalesce(sum(cost_usd), 0) FROM attempts")) as cursor:
             return float(cursor.fetchone()[0])
 
-    def _write(self, statement: str, row: Sequence[Any]) -> None:
-        try:
-            self._connection.execute(statement, row)
-        except sqlite3.Error as error:
-            raise LmmrecError(
-                f"{self._path} could not be written ({error}): free space or set LMMREC_HOME elsewhere; what was answered "
-                "before is kept."
-            ) from None
+    def submit(self, *rows: Row) -> Future[None]:
+        """Write all of `rows` or none; the future is done when they are on disk.
+
+        Its result raises LmmrecError where they could not be written.
+        """
+        written: Future[None] = Future()
+        self._waiting.put((rows, written))
+        return written
+
+    def write(self, *rows: Row) -> None:
+        """`submit`, and wait."""
+        self.submit(*rows).result()
+
+    async def written(self, *rows: Row) -> None:
+        """`submit`, and wait without holding up the event loop."""
+        await asyncio.wrap_future(self.submit(*rows))
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _write_groups(self) -> None:
+        """The writer thread: what came while the disk was busy goes into the next transaction together."""
+        with closing(self._connect()) as connection:
+            last = False
+            while not last:
+                group = [self._waiting.get()]
+                with suppress(queue.Empty):
+                    while True:
+                        group.append(self._waiting.get_nowait())
+                last = None in group
+                jobs = [job for job in group if job is not None]
+                failure = _write_group(connection, [row for rows, _ in jobs for row in rows])
+                for _, written in jobs:
+                    if failure is None:
+                        written.set_result(None)
+                    else:
+                        written.set_exception(self._refusal(failure))
+
+    def _refusal(self, error: sqlite3.Error) -> LmmrecError:
+        return LmmrecError(
+            f"{self._path} could not be written ({error}): free space or set LMMREC_HOME elsewhere; what was answered before "
+            "is kept."
+        )
+
+
+def _write_group(connection: sqlite3.Connection, rows: Sequence[Row]) -> sqlite3.Error | None:
+    if not rows:
+        return None
+    now = time.time()
+    attempts = [(now, *astuple(row)) for row in rows if isinstance(row, Attempt)]
+    answers = [(*astuple(row), now) for row in rows if isinstance(row, Answer)]
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(f"INSERT INTO attempts VALUES (NULL{', ?' * 12})", attempts)
+        connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", answers)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        return error
+    return None

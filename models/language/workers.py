@@ -1,49 +1,53 @@
-"""Asynchronous work told to synchronous callers: a bounded number of jobs at once, results as they come.
+"""Asynchronous work told to synchronous callers: a bounded number of jobs at once, results in the order of the jobs.
 
-After the first exception no further job begins; those in flight end first, since they are paid for, and then it reaches the
-caller. A caller that leaves early cancels them.
+Jobs are drawn as workers become free, and never further ahead of the oldest unfinished one than a window, so that a stream of
+any length takes the same memory. After the first exception no further job begins, the others are cancelled (what they do
+about it is theirs), and then it reaches the caller. A caller that leaves early cancels them, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 Client = TypeVar("Client")
+WINDOW = 4_000
+"""Results that may wait for an older one: about 10 MB of answers."""
 
 
-def run_bounded(
+def run_in_order(
     open_client: Callable[[], AbstractAsyncContextManager[Client]],
     work: Callable[[Client, Job], Awaitable[Result]],
     jobs: Iterable[Job],
-    concurrency: int,
+    workers: int,
 ) -> Iterator[Result]:
-    """Results of `work(client, job)` in the order in which they are done.
+    """Results of `work(client, job)` in the order of `jobs`.
 
     Args:
         open_client: opens what the jobs share; called within the event loop.
         work: one job.
-        jobs: taken one after another, as workers become free.
-        concurrency: jobs in flight at once.
+        jobs: drawn one after another.
+        workers: jobs at work at once.
     """
     with asyncio.Runner() as runner:
-        stream = _stream(open_client, work, iter(jobs), concurrency)
+        stream = _stream(open_client, work, iter(jobs), workers)
         try:
             while True:
                 try:
-                    result = runner.run(_next(stream))
+                    results = runner.run(_next(stream))
                 except StopAsyncIteration:
                     return
-                yield result
+                yield from results
         finally:
             runner.run(stream.aclose())
 
 
-async def _next(stream: AsyncIterator[Result]) -> Result:
+async def _next(stream: AsyncGenerator[list[Result], None]) -> list[Result]:
     return await anext(stream)
 
 
@@ -51,26 +55,38 @@ async def _stream(
     open_client: Callable[[], AbstractAsyncContextManager[Client]],
     work: Callable[[Client, Job], Awaitable[Result]],
     jobs: Iterator[Job],
-    concurrency: int,
-) -> AsyncGenerator[Result, None]:
+    workers: int,
+) -> AsyncGenerator[list[Result], None]:
     async with open_client() as client:
         running: set[asyncio.Task[Result]] = set()
+        ordered: deque[asyncio.Task[Result]] = deque()
+        changed = asyncio.Event()
+        failures: list[BaseException] = []
 
-        def fill() -> None:
-            while len(running) < concurrency and (job := next(jobs, _END)) is not _END:
-                running.add(asyncio.ensure_future(work(client, job)))  # type: ignore[arg-type]
+        def ended(task: asyncio.Task[Result]) -> None:
+            running.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                failures.append(error)
+            changed.set()
 
         try:
-            fill()
-            while running:
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                if failures := [error for task in done if (error := task.exception()) is not None]:
-                    if running:
-                        await asyncio.wait(running)
+            while True:
+                while len(running) < workers and len(ordered) < WINDOW and (job := next(jobs, _END)) is not _END:
+                    task: asyncio.Task[Result] = asyncio.ensure_future(work(client, job))  # type: ignore[arg-type]
+                    task.add_done_callback(ended)
+                    running.add(task)
+                    ordered.append(task)
+                if not ordered:
+                    return
+                await changed.wait()
+                changed.clear()
+                if failures:
                     raise failures[0]
-                fill()
-                for task in done:
-                    yield task.result()
+                results = []
+                while ordered and ordered[0].done():
+                    results.append(ordered.popleft().result())
+                if results:
+                    yield results
         finally:
             for task in running:
                 task.cancel()

@@ -27,6 +27,9 @@ def test_the_listener_hears_start_change_and_end_also_when_work_fails() -> None:
         def finished(self, step: Step) -> None:
             heard.append("finished")
 
+        def said(self, line: str) -> None:
+            heard.append(line)
+
     with pytest.raises(ZeroDivisionError), reporting_to(Listener()), track("train", total=2) as step:
         step.advance(note="R@20 .1")
         raise ZeroDivisionError

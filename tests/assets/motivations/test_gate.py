@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from assets.motivations.publish import publish
 from assets.motivations.tables import MOTIVATION_TYPES, PROMPT_TYPES, SHOWN_TYPES, read_motivations, write_rows
 from assets.tables import read_frame
 from models.errors import LmmrecError
-from models.language.chat import ChatRequest, Outcome, Unanswered
+from models.language.chat import ChatRequest, Expense, Outcome, Unanswered
 from models.language.extractive import ExtractiveModel
 from tests.assets.motivations.shop import Folders, part_of, usual_text, write_shop
 from tests.assets.motivations.stage import LIMITS, run_gate, run_prompts
@@ -191,12 +191,12 @@ class Down:
 
     provenance = "openai:down"
 
-    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
+    def complete(self, requests: Iterable[ChatRequest]) -> Iterator[Outcome]:
         for request in requests:
             yield Unanswered(request.id, "no answer after 8 attempts (HTTP 503)", retryable=True)
 
-    def pending(self, requests: Sequence[ChatRequest]) -> list[ChatRequest]:
-        return list(requests)
+    def expense(self, requests: Iterable[ChatRequest]) -> Expense:
+        return Expense(calls=sum(1 for _ in requests))
 
 
 def test_an_outage_writes_nothing_so_that_the_next_run_asks_again(good: Folders, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_an_outage_writes_nothing_so_that_the_next_run_asks_again(good: Folders,
 class Refusing(ExtractiveModel):
     """Refuses one entity."""
 
-    def complete(self, requests: Sequence[ChatRequest]) -> Iterator[Outcome]:
+    def complete(self, requests: Iterable[ChatRequest]) -> Iterator[Outcome]:
         for outcome in super().complete(requests):
             yield Unanswered("0", "the model refused to answer") if outcome.id == "0" else outcome
 

@@ -94,6 +94,7 @@ class StopAfterTwo:
             raise StoppedError
 
     def finished(self, step: Step) -> None: ...
+    def said(self, line: str) -> None: ...
 
 
 def stopped(plan: CellPlan, inputs: dict[str, Path], target: Path, state: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_second_run_calls_nobody_and_costs_nothing(endpoint: Endpoint, home: P
     assert {k: v.answer for k, v in first.items() if isinstance(v, Answered)} == {
         k: v.answer for k, v in second.items() if isinstance(v, Answered)
     }
-    assert chat_model(config_for(endpoint, home)).pending(requests) == []
+    assert chat_model(config_for(endpoint, home)).expense(requests).calls == 0
 
 
 def test_equal_prompts_are_asked_and_paid_once(endpoint: Endpoint, home: Path) -> None:
@@ -262,7 +262,8 @@ def test_the_key_reaches_the_endpoint_and_nothing_else(
 ) -> None:
     caplog.set_level("DEBUG")
     message = f"Incorrect API key provided: {KEY}"
-    endpoint.play(chat=[{"status": 400, "body": {"error": {"message": message}}}, {"content": "no"}])
+    refused = {"match": "Fan 0", "status": 400, "body": {"error": {"message": message}}, "always": True}
+    endpoint.play(chat=[refused, {"content": "no"}])
     outcomes = ask(endpoint, home, some_requests(3), concurrency=1)
     assert isinstance(outcomes["0"], Unanswered)
     assert KEY not in repr(outcomes)

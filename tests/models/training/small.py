@@ -61,6 +61,7 @@ class _Tally:
             file.write(f"{step.done:.0f}\n")
 
     def finished(self, step: Step) -> None: ...
+    def said(self, line: str) -> None: ...
 
 
 def train_in_a_process(

@@ -51,6 +51,7 @@ class StopAfter:
             raise StoppedError
 
     def finished(self, step: Step) -> None: ...
+    def said(self, line: str) -> None: ...
 
 
 def stopped_after(epochs: int, train: Callable[[], FittedModel]) -> None:
