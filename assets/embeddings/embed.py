@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_AT_ONCE = 4_096
-"""Texts encoded before their vectors are kept: what an interruption costs, at most."""
-
 
 def write_embeddings(motivations: Path, encoder: TextEncoder, store: Path, folder: Path) -> dict[str, Any]:
     """Write `users.npy`, `items.npy` (float32), `rows.parquet` and `encoder.json`; return counts.
@@ -73,16 +70,32 @@ def encode_once(
     kept = VectorStore(store, encoder.name, encoder.model)
     known = kept.find(list(dict.fromkeys(hashes)))
     missing = {name: text for name, text in zip(hashes, texts, strict=True) if name not in known}
-    names = list(missing)
-    for start in range(0, len(names), _AT_ONCE):
-        some = names[start : start + _AT_ONCE]
-        computed = encoder.encode([missing[name] for name in some])
-        _refuse_unusable(computed, len(some), encoder)
-        kept.keep(some, computed)
-        known.update(zip(some, computed, strict=True))
+    if missing:
+        arrivals = _Arrivals(encoder, kept, list(missing))
+        computed = encoder.encode(list(missing.values()), arrivals)
+        _refuse_unusable(computed, len(missing), encoder)
+        late = [row for row in range(len(missing)) if row not in arrivals.rows]
+        if late:
+            arrivals.keep(late, computed[late])
+        known.update(zip(missing, computed, strict=True))
     if len({row.shape for row in known.values()}) > 1:
         raise LmmrecError(f"kept vectors of {encoder.name} {encoder.model} differ in dimension: delete {store}.")
-    return np.stack([known[name] for name in hashes]), len(names)
+    return np.stack([known[name] for name in hashes]), len(missing)
+
+
+class _Arrivals:
+    """Keeps vectors by text while the encoder is still at work; see `Keeper`."""
+
+    def __init__(self, encoder: TextEncoder, store: VectorStore, hashes: Sequence[str]) -> None:
+        self._encoder, self._store, self._hashes = encoder, store, hashes
+        self.dimension = store.dimension()
+        self.rows: set[int] = set()
+
+    def keep(self, rows: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        _refuse_unusable(vectors, len(rows), self._encoder)
+        self._store.keep([self._hashes[row] for row in rows], vectors)
+        self.dimension = int(vectors.shape[1])
+        self.rows.update(rows)
 
 
 def read_summaries(motivations: Path, entity: str) -> list[str]:

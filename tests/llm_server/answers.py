@@ -67,6 +67,9 @@ def objection(kind: str, request: dict[str, Any], settings: Settings) -> tuple[i
     if settings.max_input_chars is not None and max(map(len, _texts(kind, request))) > settings.max_input_chars:
         message = f"This model's maximum context length is {settings.max_input_chars // 4} tokens."
         return 400, error_body(message, "context_length_exceeded", wrong, "messages" if kind == "chat" else "input")
+    if kind == "embeddings" and settings.max_texts is not None and len(_texts(kind, request)) > settings.max_texts:
+        message = f"batch size {len(_texts(kind, request))} > maximum allowed batch size {settings.max_texts}"
+        return 400, error_body(message, None, wrong, "input")
     return None
 
 

@@ -124,6 +124,8 @@ class Settings:
     """Parameters that are answered 400."""
     max_input_chars: int | None = None
     """A longer prompt, or a longer text to embed, is answered 400 `context_length_exceeded`."""
+    max_texts: int | None = None
+    """More texts to embed in one request are answered 400."""
     models: tuple[str, ...] = ()
     """Listed; where given, other models are answered 404."""
     dimension: int = 16

@@ -37,6 +37,21 @@ class EncoderConfig:
     """Ledger of paid calls."""
 
 
+class Keeper(Protocol):
+    """Takes vectors while others are still being made, so that an interruption costs only what is under way."""
+
+    dimension: int | None
+    """Of the vectors of this encoder and model that were kept before; None where there are none."""
+
+    def keep(self, rows: Sequence[int], vectors: NDArray[np.float32]) -> None:
+        """Row k of `vectors` (len(rows), dim) belongs to text `rows[k]`; kept when this returns.
+
+        Raises:
+            LmmrecError: they are unusable, or cannot be written.
+        """
+        ...
+
+
 class TextEncoder(Protocol):
     """Turns texts into vectors."""
 
@@ -47,8 +62,12 @@ class TextEncoder(Protocol):
     corpus_bound: bool
     """True where a vector depends on the other texts, too, so that it must not be stored by text."""
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> NDArray[np.float32]:
         """(len(texts), dim) float32, row k for text k.
+
+        Args:
+            texts: any number, equal ones included.
+            keeper: takes vectors as they come; an encoder that makes all at once may leave it aside.
 
         Raises:
             LmmrecError: the encoder cannot run (package, key or endpoint missing).

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from models.language.encoders import EncoderConfig
+    from models.language.encoders import EncoderConfig, Keeper
 
 MAX_DIMENSION = 256
 _MANY_TEXTS = 200
@@ -35,7 +35,7 @@ class LatentSemanticAnalysis:
             raise LmmrecError(f"encoder lsa has no models, but LMMREC_ENCODER_MODEL is '{config.model}': unset it.")
         self.model = f"tfidf-svd-{MAX_DIMENSION}"
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> NDArray[np.float32]:
         """(len(texts), d) float32 of unit length, d = min(256, number of texts - 1, number of terms - 1), at least 1.
 
         Each component is signed so that its largest loading is positive, which makes signs reproducible. A text without a

@@ -1,32 +1,42 @@
 """Embeddings from any OpenAI-compatible endpoint; the paper's encoder is text-embedding-3-large.
 
-Rows are joined by the index that the endpoint states, and whatever is no finite vector of one dimension for each text is
-refused. Retries and money are `models/language/gateway.py`; keeping vectors by text is the caller's.
+Texts go out in batches; vectors are handed on for keeping before the ledger says that they are paid. A batch that is rejected
+is halved until the text to blame stands alone: it fails, the others do not. What counts as a vector is
+`embedding_reply.py`; retries and money are `models/language/gateway.py`; keeping vectors by text is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.errors import LmmrecError
-from models.language.gateway import Gateway, GivenUpError
+from models.language.encoders.embedding_reply import UnusableVectorsError, read_vectors
+from models.language.gateway import Called, Gateway
 from models.language.store import Store, request_sha256
 from models.language.text import estimate_tokens
-from models.language.workers import run_bounded
-from models.progress import track
+from models.language.verdict import Abort, Ok, Quarantine, Reask, Retry
+from models.language.workers import run_in_order
+from models.progress import Step, track
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from openai import AsyncOpenAI
 
-    from models.language.encoders import EncoderConfig
+    from models.language.encoders import EncoderConfig, Keeper
 
 DEFAULT_MODEL = "text-embedding-3-large"
-_TEXTS_AT_ONCE = 64
-_REPEATS = 2
-"""A response that cannot be used is asked for again so many times."""
+TEXTS_AT_ONCE = 64
+TOKENS_AT_ONCE = 60_000
+"""Estimated; OpenAI takes 300,000, and text in other scripts than Latin has up to four times the estimate."""
+MOST_CULPRITS = 32
+"""So many texts without a vector stop the run: then the fault is not in the texts."""
+_QUOTED = 16
+"""Characters in common with a text from which on the endpoint's words count as a quotation of it."""
 
 
 class OpenAIEmbeddings:
@@ -40,67 +50,155 @@ class OpenAIEmbeddings:
         self._remote = config.model or DEFAULT_MODEL
         self.model = f"{self._remote}@{config.base_url}" if config.base_url else self._remote
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> NDArray[np.float32]:
         """(len(texts), d) float32 with the endpoint's own d.
 
         Raises:
-            LmmrecError: a batch could not be encoded, or dimensions differ between batches.
+            LmmrecError: a text got no vector, dimensions differ, or no text can be encoded any more. What was encoded
+                before was handed to `keeper`.
         """
         import numpy as np
 
-        starts = range(0, len(texts), _TEXTS_AT_ONCE)
-        found: dict[int, NDArray[np.float32]] = {}
-        with Store(self._config.store) as store, track("encode", total=len(texts), unit="texts") as step:
-            gateway = Gateway("embeddings", self._remote, self._config.base_url, self._config.budget_usd, store)
+        config = self._config
+        with Store(config.store) as store, track("encode", total=len(texts), unit="texts") as step:
+            gateway = Gateway("embeddings", self._remote, config.base_url, store, config.concurrency, config.budget_usd)
+            run = _Run(self._remote, texts, gateway, keeper, step, dimension=keeper.dimension if keeper else None)
+            for _ in run_in_order(gateway.client, run.encode, run.batches(), config.concurrency):
+                pass
+        run.refuse_culprits()
+        vectors = np.zeros((len(texts), run.dimension or 0), dtype=np.float32)
+        for rows, some in run.found:
+            vectors[list(rows)] = some
+        return vectors
 
-            async def encode(client: AsyncOpenAI, start: int) -> tuple[int, NDArray[np.float32]]:
-                return start, await self._encode(client, gateway, list(texts[start : start + _TEXTS_AT_ONCE]))
 
-            for start, vectors in run_bounded(gateway.client, encode, starts, self._config.concurrency):
-                found[start] = vectors
-                step.advance(len(vectors))
-        widths = {vectors.shape[1] for vectors in found.values()}
-        if len(widths) > 1:
+@dataclass
+class _Run:
+    """One call of `encode`, and what has been learned of the endpoint meanwhile."""
+
+    model: str
+    texts: Sequence[str]
+    gateway: Gateway
+    keeper: Keeper | None
+    step: Step
+    dimension: int | None
+    """Of all vectors of this model; None until the first came."""
+    found: list[tuple[Sequence[int], NDArray[np.float32]]] = field(default_factory=list)
+    culprits: dict[int, str] = field(default_factory=dict)
+    """Row -> why it has no vector."""
+    texts_at_once: int = TEXTS_AT_ONCE
+    encoding: Literal["base64", "float"] = "base64"
+    """base64 takes a quarter of the bytes and of the time to read; some servers do not know it."""
+    encoding_proven: bool = False
+    cost_usd: float = 0.0
+
+    def batches(self) -> Iterator[Sequence[int]]:
+        """Rows that are asked for together, as many as the endpoint is known to take."""
+        start = 0
+        while start < len(self.texts):
+            end, tokens = start, 0
+            while end < min(len(self.texts), start + self.texts_at_once):
+                tokens += estimate_tokens(self.texts[end])
+                if tokens > TOKENS_AT_ONCE and end > start:
+                    break
+                end += 1
+            yield range(start, end)
+            start = end
+
+    async def encode(self, client: AsyncOpenAI, rows: Sequence[int], half: bool = False) -> bool:
+        """Find the vectors of `rows`, or blame those that have none; True where all were found.
+
+        Args:
+            client: of the run.
+            rows: positions in `texts`.
+            half: they stood in a batch that was rejected.
+
+        Raises:
+            LmmrecError: the endpoint does not answer, or its vectors have another dimension than those before.
+        """
+        encoding = self.encoding
+        called = await self._ask(client, rows, 1, encoding, last=half)
+        if isinstance(called.verdict, Quarantine) and encoding == "base64" and self._may_want_floats:
+            called = await self._ask(client, rows, called.attempts + 1, "float", last=True)
+        # Chance may spoil one reply; a half was spoilt before, so only what is blamed in the end is asked twice.
+        elif isinstance(called.verdict, Reask) and (not half or len(rows) == 1):
+            called = await self._ask(client, rows, called.attempts + 1, self.encoding, last=True)
+        verdict = called.verdict
+        if isinstance(verdict, Ok):
+            return True
+        if isinstance(verdict, Retry):
             raise LmmrecError(
-                f"{self._remote} returned vectors of different dimensions {sorted(widths)}: check the endpoint."
+                f"{self.model} gave no vectors after {called.attempts} attempts ({verdict.reason}): run again when the "
+                "endpoint answers; what was encoded before is kept."
             )
-        if not found:
-            return np.zeros((0, 0), dtype=np.float32)
-        return np.concatenate([found[start] for start in starts])
+        reason = verdict.reason if isinstance(verdict, Quarantine) else verdict.complaint
+        if len(rows) == 1:
+            self._blame(rows[0], reason)
+            return False
+        middle = len(rows) // 2
+        found = [await self.encode(client, some, half=True) for some in (rows[:middle], rows[middle:])]
+        if all(found) and isinstance(verdict, Quarantine):  # No text was to blame: the batch was too large.
+            self.texts_at_once = min(self.texts_at_once, len(rows) - middle)
+        return all(found)
 
-    async def _encode(self, client: AsyncOpenAI, gateway: Gateway, texts: list[str]) -> NDArray[np.float32]:
-        name = request_sha256({"model": self._remote, "input": texts})
-        expected = estimate_tokens(*texts), 0
-        number, problem = 0, ""
-        try:
-            for _ in range(1 + _REPEATS):
-                response, _, number = await gateway.call(
-                    name,
-                    lambda: client.embeddings.create(model=self._remote, input=texts, encoding_format="float"),
-                    expected,
-                    number + 1,
-                )
-                vectors, problem = _in_order(response, len(texts))
-                if vectors is not None:
-                    return vectors
-        except GivenUpError as error:
-            problem = error.reason
-        raise LmmrecError(f"{self._remote} gave no usable vectors for {len(texts)} texts: {problem}.")
+    @property
+    def _may_want_floats(self) -> bool:
+        return not self.encoding_proven or self.encoding == "float"
 
+    async def _ask(
+        self, client: AsyncOpenAI, rows: Sequence[int], first: int, encoding: Literal["base64", "float"], last: bool
+    ) -> Called[int]:
+        """Once, apart from what the gateway repeats; a wrong dimension at the `last` time stops the run."""
+        texts = [self.texts[row].encode("utf-8", "replace").decode() for row in rows]  # JSON has no lone surrogates.
+        body = {"model": self.model, "input": texts, "encoding_format": encoding}
 
-def _in_order(response: Any, count: int) -> tuple[NDArray[np.float32] | None, str]:
-    """((count, d) float32 in the order of the texts, or None; what is wrong)."""
-    import numpy as np
+        async def send() -> Any:
+            return await client.post("/embeddings", body=body, cast_to=object)
 
-    rows = {entry.index: entry.embedding for entry in getattr(response, "data", None) or []}
-    if sorted(rows) != list(range(count)):
-        return None, f"{len(rows)} vectors came, or their indices are wrong"
-    if len({len(row) for row in rows.values()}) != 1:
-        return None, "vectors of different dimensions"
-    try:
-        vectors = np.asarray([rows[at] for at in range(count)], dtype=np.float32)
-    except (TypeError, ValueError):
-        return None, "vectors hold something that is no number"
-    if vectors.shape[1] == 0 or not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
-        return None, "vectors are empty, zero or not finite"
-    return vectors, ""
+        def read(reply: Any) -> Ok[int] | Reask | Abort:
+            try:
+                vectors = read_vectors(reply, len(rows))
+            except UnusableVectorsError as error:
+                return Reask(str(error))
+            if self.dimension not in (None, vectors.shape[1]):
+                said = f"vectors have {vectors.shape[1]} dimensions, those kept before have {self.dimension}"
+                remedy = "another model answers under this name: set LMMREC_ENCODER_MODEL to a name of its own"
+                return Abort(f"{said}; {remedy}") if last else Reask(said)
+            self._take(rows, vectors, encoding)
+            return Ok(len(rows))
+
+        name = request_sha256({"model": self.model, "input": texts})
+        called = await self.gateway.call(name, send, read, (estimate_tokens(*texts), 0), first)
+        self.cost_usd += called.usage.cost_usd
+        if isinstance(called.verdict, Ok):
+            self.step.advance(len(rows), f"{self.cost_usd:.4f} USD" if self.cost_usd else None)
+        return called
+
+    def _take(self, rows: Sequence[int], vectors: NDArray[np.float32], encoding: Literal["base64", "float"]) -> None:
+        self.dimension, self.encoding, self.encoding_proven = vectors.shape[1], encoding, True
+        self.found.append((rows, vectors))
+        if self.keeper is not None:
+            self.keeper.keep(rows, vectors)
+
+    def _blame(self, row: int, reason: str) -> None:
+        text = self.texts[row]
+        common = SequenceMatcher(None, reason, text, autojunk=False).find_longest_match()
+        said = "the endpoint's words quote the text" if common.size >= min(_QUOTED, len(text)) else reason
+        self.culprits[row] = said
+        if len(self.culprits) >= MOST_CULPRITS:
+            self.refuse_culprits()
+
+    def refuse_culprits(self) -> None:
+        """
+        Raises:
+            LmmrecError: some texts have no vector.
+        """
+        if not self.culprits:
+            return
+        row, reason = min(self.culprits.items())
+        digest = hashlib.sha256(self.texts[row].encode("utf-8", "surrogatepass")).hexdigest()
+        raise LmmrecError(
+            f"{self.model} gave no usable vectors for {len(self.culprits):,} of {len(self.texts):,} texts, the first is "
+            f"number {row:,} (sha256 {digest[:16]}, {len(self.texts[row]):,} characters): {reason}; all others that came are "
+            "kept, mend or shorten the text, or set another LMMREC_ENCODER."
+        )

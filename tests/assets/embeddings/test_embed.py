@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from assets.expectations import failed
 from assets.motivations.tables import MOTIVATION_TYPES, MotivationRow, write_rows
 from assets.tables import read_frame, write_frame
 from models.errors import LmmrecError
-from models.language.encoders import TextEncoder
+from models.language.encoders import Keeper, TextEncoder
 
 pytestmark = pytest.mark.integration
 
@@ -31,10 +33,20 @@ class Counting:
         self.seen: list[str] = []
         self._dimension = dimension
 
-    def encode(self, texts: Sequence[str]) -> Any:
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> Any:
         self.seen += texts
         rows = [np.frombuffer(bytes.fromhex(text_sha256(text)), np.uint8)[: self._dimension] for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(texts), -1) + 1
+
+
+class Interrupted(Counting):
+    """Hands over each vector when it is made, and ends before the last."""
+
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> Any:
+        assert keeper is not None
+        for row, text in enumerate(texts[:-1]):
+            keeper.keep([row], super().encode([text]))
+        raise LmmrecError("interrupted")
 
 
 class Broken(Counting):
@@ -44,7 +56,7 @@ class Broken(Counting):
         super().__init__()
         self._spoil = spoil
 
-    def encode(self, texts: Sequence[str]) -> Any:
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> Any:
         return self._spoil(super().encode(texts))
 
 
@@ -102,10 +114,45 @@ def test_vectors_of_another_model_are_not_mistaken_for_ones_own(tmp_path: Path) 
     assert (VectorStore(store, "e", "1").find(["h"])["h"] == 1).all()
 
 
-def test_a_damaged_store_costs_time_and_nothing_else(tmp_path: Path) -> None:
+def test_f21_a_damaged_store_is_set_aside_and_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "embeddings.sqlite").write_bytes(b"no database at all " * 200)
     _, counts = embed(tmp_path, Counting(), "a")
     assert counts["texts_encoded"] == 4
+    assert (tmp_path / "embeddings.sqlite.damaged").read_bytes().startswith(b"no database")
+
+
+def test_f29_a_store_that_another_run_holds_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "embeddings.sqlite"
+    VectorStore(store, "e", "1").keep(["h"], np.ones((1, 4), np.float32))
+    monkeypatch.setattr("assets.embeddings.vectors._LOCK_WAIT_S", 0.05)
+    with closing(sqlite3.connect(store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LmmrecError, match="locked"):
+            VectorStore(store, "e", "1").keep(["g"], np.ones((1, 4), np.float32))
+    assert set(VectorStore(store, "e", "1").find(["h", "g"])) == {"h"}
+
+
+def test_f22_a_folder_in_place_of_the_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "embeddings.sqlite").mkdir()
+    with pytest.raises(LmmrecError, match=r"embeddings\.sqlite could not be used"):
+        VectorStore(tmp_path / "embeddings.sqlite", "e", "1").find(["h"])
+
+
+def test_f15_a_dimension_other_than_that_of_kept_vectors_is_refused_before_anything_is_stored(tmp_path: Path) -> None:
+    embed(tmp_path, Counting(8), "a")
+    with pytest.raises(LmmrecError, match="now makes vectors of 5 dimensions"):
+        embed(tmp_path, Counting(5), "b", ["likes soup", "likes bread"])
+    store = VectorStore(tmp_path / "embeddings.sqlite", "counting", "1")
+    assert store.dimension() == 8
+    assert store.find([text_sha256(text) for text in ("likes soup", "likes bread")]) == {}
+
+
+def test_f17_what_was_made_before_an_interruption_is_not_made_again(tmp_path: Path) -> None:
+    with pytest.raises(LmmrecError, match="interrupted"):
+        embed(tmp_path, Interrupted(), "a")
+    encoder = Counting()
+    embed(tmp_path, encoder, "b")
+    assert encoder.seen == [ITEMS[-1]]
 
 
 SPOILED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ import pytest
 from models.errors import LmmrecError
 from models.language.encoders import EncoderConfig, load_encoder
 from models.language.encoders.minilm import WEIGHTS_SHA256, model_folder
-from tests.llm_server import DIMENSION, Endpoint, vector_of
 
 pytestmark = pytest.mark.integration
 
@@ -43,6 +42,21 @@ def test_minilm_agrees_with_sentence_transformers_itself(minilm: Any) -> None:
 
     reference = SentenceTransformer(str(model_folder()), device="cpu").encode(TEXTS, show_progress_bar=False)
     np.testing.assert_allclose(minilm.encode(TEXTS), reference, atol=2e-6)
+
+
+def test_minilm_hands_over_every_vector_once_while_it_works(minilm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.language.encoders.minilm._KEPT_AT_ONCE", 5)
+    kept: dict[int, Any] = {}
+
+    class Keeping:
+        dimension = None
+
+        def keep(self, rows: Sequence[int], vectors: Any) -> None:
+            assert not kept.keys() & set(rows)
+            kept.update(zip(rows, vectors, strict=True))
+
+    together = minilm.encode(TEXTS, Keeping())
+    assert (np.array([kept[row] for row in range(len(TEXTS))]) == together).all()
 
 
 def test_minilm_cuts_long_texts_and_takes_empty_ones(minilm: Any) -> None:
@@ -88,52 +102,3 @@ def test_lsa_gives_a_text_without_known_words_a_vector_and_refuses_none_at_all()
     assert vectors[-1].any()
     with pytest.raises(LmmrecError, match="no words"):
         load_encoder(EncoderConfig("lsa")).encode(["?", "!"])
-
-
-@pytest.fixture
-def remote(endpoint: Endpoint, home: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-secret-embeddings")
-    return load_encoder(EncoderConfig("openai", base_url=endpoint.base_url, store=home / "llm.sqlite", concurrency=2))
-
-
-def test_f15_rows_follow_the_stated_index_not_the_order_of_arrival(remote: Any, endpoint: Endpoint) -> None:
-    texts = [f"text {n}" for n in range(150)]
-    endpoint.play(embeddings=[{"scramble": True, "delay_s": 0.2}, {"scramble": True}])
-    vectors = remote.encode(texts)
-    assert vectors.shape == (150, DIMENSION)
-    np.testing.assert_allclose(vectors, np.array([vector_of(text) for text in texts], dtype=np.float32))
-    assert len(endpoint.calls("embeddings")) == 3
-
-
-def embeddings(*rows: tuple[int, list[Any]]) -> dict[str, Any]:
-    data = [{"object": "embedding", "index": at, "embedding": row} for at, row in rows]
-    return {"object": "list", "model": "m", "data": data, "usage": {"prompt_tokens": 1, "total_tokens": 1}}
-
-
-UNUSABLE = {
-    "too few": embeddings((0, [1.0, 2.0])),
-    "same index twice": embeddings((0, [1.0]), (0, [2.0])),
-    "dimensions differ": embeddings((0, [1.0]), (1, [1.0, 2.0])),
-    "zero": embeddings((0, [0.0, 0.0]), (1, [1.0, 2.0])),
-    "empty": embeddings((0, []), (1, [])),
-    "infinite": embeddings((0, [1e400, 1.0]), (1, [1.0, 2.0])),
-}
-
-
-@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_f15_unusable_vectors_are_asked_for_again_and_then_refused(
-    remote: Any, endpoint: Endpoint, body: dict[str, Any]
-) -> None:
-    endpoint.play(embeddings=[{"body": body}])
-    assert remote.encode(["a", "b"]).shape == (2, DIMENSION)
-    endpoint.play(embeddings=[{"body": body, "always": True}])
-    with pytest.raises(LmmrecError, match="no usable vectors"):
-        remote.encode(["a", "b"])
-    assert len(endpoint.calls()) == 5
-
-
-def test_a_wrong_key_stops_embeddings_after_one_call(remote: Any, endpoint: Endpoint) -> None:
-    endpoint.play(embeddings=[{"status": 401, "always": True}])
-    with pytest.raises(LmmrecError, match="OPENAI_API_KEY"):
-        remote.encode(["a"])
-    assert len(endpoint.calls()) == 1
