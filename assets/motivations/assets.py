@@ -19,7 +19,9 @@ PROMPT_SCHEMA = table_schema(
     user=("VARCHAR", "Rendered message: the fenced sources"),
     sources=("VARCHAR", "JSON list of what is shown, with the interaction that each text comes from"),
     prompt_sha256=("VARCHAR", "Names the prompt"),
-    estimated_tokens=("BIGINT", "Input tokens, estimated at four characters a token"),
+    estimated_tokens=("BIGINT", "Input tokens, estimated at four bytes a token"),
+    texts_cut=("BIGINT", "Texts of which only the beginning is shown"),
+    sources_left_out=("BIGINT", "Sources that did not fit into the prompt"),
 )
 MOTIVATION_SCHEMA = table_schema(
     entity_idx=("BIGINT", "Position of the user or item"),

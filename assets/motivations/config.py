@@ -21,6 +21,11 @@ class PromptConfig(BaseModel):
     """Train items shown for one user, at most."""
     words_per_text: int = Field(default=150, ge=1)
     """Words of one review, description or summary that are shown, at most."""
+    characters_per_text: int = Field(default=1_500, ge=20)
+    """Characters of one of them, at most: scripts without spaces, and strangers who type none, have no words to count."""
+    tokens_per_prompt: int = Field(default=6_000, ge=1_000)
+    """Estimated tokens of one prompt, at most; with its answer it fits a context of 8k. What does not fit is left out from
+    the end: the last reviews of an item, the last choices of a user."""
     seed: int = 2023
     """Seed of the choice among more reviews or items than are shown."""
 

@@ -37,7 +37,7 @@ class PassEstimate:
     """Prompts whose answer is at hand."""
     calls: int
     input_tokens: int
-    """Estimated at four characters a token."""
+    """Estimated at four bytes a token."""
     output_tokens: int
     """Estimated from what an answer takes on average."""
     cost_usd: float | None

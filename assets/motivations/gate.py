@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.expectations import Finding, validate, vocabulary
+from assets.motivations.config import PROMPTS as PROMPT_CONFIG
 from assets.motivations.tables import PROMPTS, SHOWN, read_motivations
 from assets.tables import connect, literal, read_frame, read_sizes
 from models.language.chat import Entity
@@ -54,6 +55,11 @@ def prompt_findings(entity: Entity, prompts: Path, split: Path) -> list[Finding]
             column="prompt_sha256", value=64, meta={"rule": "every prompt has its hash"}
         ),
         gxe.ExpectColumnValuesToBeBetween(column="estimated_tokens", min_value=1, meta={"rule": "no prompt is empty"}),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="estimated_tokens",
+            max_value=PROMPT_CONFIG.tokens_per_prompt,
+            meta={"rule": f"no prompt has more than {PROMPT_CONFIG.tokens_per_prompt:,} tokens"},
+        ),
     ]
     return [*validate(_shown_by_part(prompts, split), lineage), *validate(_prompt_rows(prompts, own), table)]
 

@@ -32,12 +32,12 @@ def _gate_config(address: Address, situation: Situation) -> Mapping[str, Any]:
     return situation.entry.gate.model_dump(mode="json")
 
 
-def _recipe(asset: str, inputs: tuple[str, ...], config: Any) -> Recipe:
+def _recipe(asset: str, inputs: tuple[str, ...], config: Any, code_version: str) -> Recipe:
     return Recipe(
         asset=asset,
         group="motivations",
         scope="dataset",
-        code_version="1",
+        code_version=code_version,
         upstream=inputs,
         inputs=same_dataset(*inputs),
         config=config,
@@ -46,9 +46,9 @@ def _recipe(asset: str, inputs: tuple[str, ...], config: Any) -> Recipe:
 
 
 RECIPES = (
-    _recipe("item_prompts", ITEM_PROMPT_INPUTS, _prompt_config),
-    _recipe("item_motivations", ("reviews", "items", "interactions", "item_prompts"), _chat_config),
-    _recipe("user_prompts", USER_PROMPT_INPUTS, _prompt_config),
-    _recipe("user_motivations", ("reviews", "items", "interactions", "split", "user_prompts"), _chat_config),
-    _recipe("validated_motivations", GATE_INPUTS, _gate_config),
+    _recipe("item_prompts", ITEM_PROMPT_INPUTS, _prompt_config, "2"),
+    _recipe("item_motivations", ("reviews", "items", "interactions", "item_prompts"), _chat_config, "2"),
+    _recipe("user_prompts", USER_PROMPT_INPUTS, _prompt_config, "2"),
+    _recipe("user_motivations", ("reviews", "items", "interactions", "split", "user_prompts"), _chat_config, "2"),
+    _recipe("validated_motivations", GATE_INPUTS, _gate_config, "2"),
 )

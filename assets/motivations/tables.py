@@ -31,6 +31,8 @@ PROMPT_TYPES = {
     "sources": "VARCHAR",
     "prompt_sha256": "VARCHAR",
     "estimated_tokens": "BIGINT",
+    "texts_cut": "BIGINT",
+    "sources_left_out": "BIGINT",
 }
 SHOWN_TYPES = {"entity_idx": "BIGINT", "user_idx": "BIGINT", "item_idx": "BIGINT", "source_id": "VARCHAR"}
 MOTIVATION_TYPES = {

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from assets.motivations.config import PROMPTS as CONFIG
-from assets.motivations.prompts import prompt_sha256, render
-from assets.motivations.sources import Material, item_materials, require_text, user_materials
+from assets.motivations.prompts import Rendered, prompt_sha256, render_within_limits
+from assets.motivations.sources import Material, Shown, item_materials, require_text, user_materials
 from assets.motivations.tables import PROMPT_TYPES, PROMPTS, SHOWN, SHOWN_TYPES, write_rows
 from models.language.chat import ChatRequest, Entity
 from models.language.text import estimate_tokens
@@ -38,15 +39,20 @@ def write_prompts(
     require_text(dataset, inputs)
     shown: list[dict[str, Any]] = []
     tokens: list[int] = []
+    taken: Counter[str] = Counter()
 
     def rows() -> Iterator[dict[str, Any]]:
         with (
             tempfile.TemporaryDirectory(dir=folder, prefix=".spill-") as scratch,
             track(f"{entity} prompts", unit="prompts") as step,
         ):
-            for material, request in iterate_requests(entity, inputs, spill or Path(scratch)):
-                shown.extend(_lineage(material))
-                row = _row(material, request)
+            for material, rendered in _iterate(entity, inputs, spill or Path(scratch)):
+                kept = material.shown[: len(rendered.request.sources)]
+                shown.extend(_lineage(material.entity_idx, kept))
+                row = _row(material, kept, rendered)
+                taken["texts_cut"] += rendered.texts_cut
+                taken["sources_left_out"] += rendered.sources_left_out
+                taken["prompts_shortened"] += bool(rendered.texts_cut or rendered.sources_left_out)
                 tokens.append(row["estimated_tokens"])
                 yield row
                 step.advance()
@@ -58,17 +64,24 @@ def write_prompts(
         "texts_shown": len(shown),
         "estimated_tokens": sum(tokens),
         "longest_prompt_tokens": max(tokens, default=0),
+        **{name: taken[name] for name in ("prompts_shortened", "texts_cut", "sources_left_out")},
     }
 
 
 def iterate_requests(entity: Entity, inputs: Mapping[str, Path], spill: Path) -> Iterator[tuple[Material, ChatRequest]]:
-    """Every prompt with the material that it shows, by index."""
+    """Every prompt with its material, by index."""
+    return ((material, rendered.request) for material, rendered in _iterate(entity, inputs, spill))
+
+
+def _iterate(entity: Entity, inputs: Mapping[str, Path], spill: Path) -> Iterator[tuple[Material, Rendered]]:
     materials = item_materials if entity == "item" else user_materials
     for material in materials(inputs, CONFIG, spill):
-        yield material, render(entity, str(material.entity_idx), [part.source for part in material.shown], CONFIG)
+        sources = [part.source for part in material.shown]
+        yield material, render_within_limits(entity, str(material.entity_idx), sources, CONFIG)
 
 
-def _row(material: Material, request: ChatRequest) -> dict[str, Any]:
+def _row(material: Material, shown: Sequence[Shown], rendered: Rendered) -> dict[str, Any]:
+    request = rendered.request
     sources = [
         {
             "source_id": source.source_id,
@@ -77,7 +90,7 @@ def _row(material: Material, request: ChatRequest) -> dict[str, Any]:
             "item_idx": part.item_idx,
             "text": source.text,
         }
-        for part, source in zip(material.shown, request.sources, strict=True)
+        for part, source in zip(shown, request.sources, strict=True)
     ]
     return {
         "entity_idx": material.entity_idx,
@@ -87,16 +100,18 @@ def _row(material: Material, request: ChatRequest) -> dict[str, Any]:
         "sources": json.dumps(sources, ensure_ascii=False),
         "prompt_sha256": prompt_sha256(request),
         "estimated_tokens": estimate_tokens(request.system, request.user),
+        "texts_cut": rendered.texts_cut,
+        "sources_left_out": rendered.sources_left_out,
     }
 
 
-def _lineage(material: Material) -> list[dict[str, Any]]:
+def _lineage(entity_idx: int, shown: Sequence[Shown]) -> list[dict[str, Any]]:
     pairs = {
         (part.user_idx, part.item_idx, part.source.source_id): None
-        for part in material.shown
+        for part in shown
         if part.user_idx is not None and part.item_idx is not None
     }
     return [
-        {"entity_idx": material.entity_idx, "user_idx": user, "item_idx": item, "source_id": source}
+        {"entity_idx": entity_idx, "user_idx": user, "item_idx": item, "source_id": source}
         for user, item, source in pairs
     ]

@@ -9,16 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_INVISIBLE = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\uffff]")
-"""Zero-width, direction-changing and interlinear characters: they hide or reorder what a reader sees. The zero-width
-joiner stays, as emoji and some scripts need it."""
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+    "|[\u200c\u200d]{2,}"
+)
+"""Zero-width, direction-changing, filling, interlinear and tag characters: they hide or reorder what a reader sees, or carry
+text that only a model reads. Single joiners stay, as emoji and some scripts need them."""
 _SPACE = re.compile(r"\s+")
-CHARACTERS_PER_TOKEN = 4.0
-"""Rule of thumb for English with byte-pair encoders; no tokenizer is installed, so every estimate says that it is one."""
+BYTES_PER_TOKEN = 4.0
+"""Rule of thumb with byte-pair encoders: four letters of English, one or two characters of Chinese. No tokenizer is installed,
+so every estimate says that it is one."""
+CUT = " …"
+"""Ends a text that was cut."""
 
 
 def clean(text: str) -> str:
-    """One line: NFC, no control, lone surrogate, zero-width or direction-changing characters, single spaces.
+    """One line: NFC, no control characters, lone surrogates or invisible characters, single spaces.
 
     >>> clean("good\\x00\\n  tea")
     'good tea'
@@ -34,9 +41,18 @@ def cut_words(text: str, limit: int) -> str:
     'a b …'
     """
     words = text.split(" ", limit)
-    return text if len(words) <= limit else " ".join(words[:limit]) + " …"
+    return text if len(words) <= limit else " ".join(words[:limit]) + CUT
+
+
+def cut_characters(text: str, limit: int) -> str:
+    """At most `limit` characters, the ellipsis of a cut text included; for texts that have no words to count.
+
+    >>> cut_characters("abcdef", 5)
+    'abc …'
+    """
+    return text if len(text) <= limit else text[: max(0, limit - len(CUT))].rstrip() + CUT
 
 
 def estimate_tokens(*texts: str) -> int:
-    """Tokens of the texts together, at four characters a token, rounded up."""
-    return -int(-sum(len(text) for text in texts) // CHARACTERS_PER_TOKEN)
+    """Tokens of the texts together, at four bytes of UTF-8 a token, rounded up."""
+    return -int(-sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // BYTES_PER_TOKEN)

@@ -103,6 +103,7 @@ PROMPT_FAULTS = {
     ),
     "every prompt has its hash": lambda prompts, shown: (prompts.assign(prompt_sha256="short"), shown),
     "no prompt is empty": lambda prompts, shown: (prompts.assign(estimated_tokens=0), shown),
+    "no prompt has more than 6,000 tokens": lambda prompts, shown: (prompts.assign(estimated_tokens=6_001), shown),
 }
 
 
