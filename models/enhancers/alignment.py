@@ -29,6 +29,12 @@ class Views(NamedTuple):
         """The views of some of the entities."""
         return Views(self.interaction[rows], self.text[rows])
 
+    def sides(self, num_users: int) -> tuple[Views, Views]:
+        """Those of the users, which come first, and those of the items; split, so that the gradient is put together once."""
+        sizes = (num_users, len(self.text) - num_users)
+        (p_users, p_items), (h_users, h_items) = (view.split(sizes) for view in self)
+        return Views(p_users, h_users), Views(p_items, h_items)
+
 
 def comparable(views: Views, config: LMMRecConfig) -> Views:
     """At unit length where v is the cosine, so that every comparison after it is an inner product."""

@@ -79,9 +79,8 @@ class LMMRec(Enhancer):
         user_role = student.text.new_ones(1, num_users)
         item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
         item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
-        sides = ((slice(0, num_users), user_role), (slice(num_users, None), item_roles))
-        losses = [contrast_and_icm(student.of(side), taught.of(side), roles, self.config) for side, roles in sides]
-        mcs, icm = zip(*losses, strict=True)
+        sides = zip(student.sides(num_users), taught.sides(num_users), (user_role, item_roles), strict=True)
+        mcs, icm = zip(*(contrast_and_icm(*side, self.config) for side in sides), strict=True)
         return coordination(mcs), icm[0] + icm[1]
 
     def _coordination(self, step: TrainingStep) -> Tensor:
@@ -108,9 +107,9 @@ class LMMRec(Enhancer):
         """L_ICM over the roles users and items."""
         num_users, taught = len(rows_of(step).users), self._taught(step, teacher)
         _, student = self._views(step)
-        sides = (slice(0, num_users), slice(num_users, None))
-        losses = [interaction_correspondence(student.of(side), taught.of(side), self.config) for side in sides]
-        return losses[0] + losses[1]
+        sides = zip(student.sides(num_users), taught.sides(num_users), strict=True)
+        users, items = (interaction_correspondence(*side, self.config) for side in sides)
+        return users + items
 
     @torch.no_grad()
     def _taught(self, step: TrainingStep, teacher: MomentumTeacher) -> Views:
@@ -140,7 +139,8 @@ class LMMRec(Enhancer):
         if layers is None:
             raise ValueError("propagation was not asked for the layers that LMMRec reads")
         read = layers[:1] if self.config.interaction_from == "ids" else layers
-        sides = ((read[:, :num_users], prototypes.users), (read[:, num_users:], prototypes.items))
+        users, items = read.split((num_users, read.shape[1] - num_users), dim=1)
+        sides = ((users, prototypes.users), (items, prototypes.items))
         return torch.cat([interaction_motivation(*side, self.config.prototype_temperature) for side in sides])
 
     def _text(self, tower: TextTower, table: Tensor, nodes: Tensor) -> Tensor:

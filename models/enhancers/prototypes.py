@@ -20,10 +20,10 @@ def assignment(rows: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
 def interaction_motivation(layers: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
     """p = mean over layers of p^(k) = a^(k) Z, eq. (6): (K + 1, rows, d) -> (rows, d), in the hull of Z (I, d).
 
-    The paper does not say how layers combine; the mean over k = 0 … K is our choice. Averaging the assignments first is
-    the same and needs one product.
+    The paper does not say how layers combine; the mean over k = 0 … K is our choice. Adding the assignments first is the
+    same and needs one product; the few prototypes are divided by K + 1 rather than all assignments.
     """
-    return assignment(layers, prototypes, temperature).mean(dim=0) @ prototypes
+    return assignment(layers, prototypes, temperature).sum(dim=0) @ (prototypes / len(layers))
 
 
 class Prototypes(nn.Module):
