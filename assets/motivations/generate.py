@@ -15,6 +15,7 @@ from typing import Any
 
 from assets.motivations.config import PROMPTS as CONFIG
 from assets.motivations.fallback import catalogue, fallback_texts, imported_texts
+from assets.motivations.quarantine import Sieve, ids_of
 from assets.motivations.sample import sample_indices, sample_table
 from assets.motivations.tables import (
     MOTIVATION_TYPES,
@@ -43,14 +44,14 @@ class _Tally:
 def write_motivations(
     entity: Entity, inputs: Mapping[str, Path], model: ChatModel, folder: Path, min_valid: float = 0.0
 ) -> dict[str, Any]:
-    """Write `motivations.parquet` and return counts, tokens and dollars.
+    """Write `motivations.parquet` and `quarantine.parquet` and return counts, tokens and dollars.
 
     Args:
         entity: whose motivations.
         inputs: folders of `reviews`, `items`, `interactions`, the prompts (`item_prompts` or `user_prompts`), and for
             users `split`.
         model: who answers.
-        folder: where the file goes.
+        folder: where the files go.
         min_valid: share of the prompts that the gate wants answered; see Raises.
 
     Raises:
@@ -58,7 +59,6 @@ def write_motivations(
             Nothing is written then, answers are kept, and the next run asks for the missing ones only.
     """
     prompts, everyone = inputs[f"{entity}_prompts"], catalogue(entity, inputs["interactions"])
-    ready = imported_texts(entity, inputs["reviews"])
     total = _announce(entity, prompts, model)
     tally, counts, reasons = _Tally(), Counter[str](), Counter[str]()
     wanted, sample = sample_indices(len(everyone)), dict[int, MotivationRow]()
@@ -74,13 +74,17 @@ def write_motivations(
 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".rows-") as scratch:
         parts = Path(scratch) / "answered.parquet", Path(scratch) / "others.parquet"
-        write_rows(noted(_answers(entity, prompts, model, total, tally)), MOTIVATION_TYPES, parts[0])
+        sieve = Sieve(ids_of(inputs["interactions"]), Path(scratch) / "quarantine.jsonl")
+        ready = _ready(everyone, imported_texts(entity, inputs["reviews"]), sieve)
+        write_rows(noted(_answers(entity, prompts, model, total, tally, sieve)), MOTIVATION_TYPES, parts[0])
         _refuse_outage(tally.failures, total, min_valid)
         others = [(index, name) for index, name in everyone if index not in tally.answered]
         missing = {index for index, name in others if name not in ready}
         fallbacks = fallback_texts(entity, inputs, missing)
-        write_rows(noted(_others(others, ready, fallbacks, tally.failures)), MOTIVATION_TYPES, parts[1])
+        reasons_of = {index: failure.reason for index, failure in tally.failures.items()} | sieve.reasons
+        write_rows(noted(_others(others, ready, fallbacks, reasons_of)), MOTIVATION_TYPES, parts[1])
         merge_rows(parts, folder / MOTIVATIONS)
+        sieve.write(folder)
     return {
         "entities": len(everyone),
         **{f"provenance_{name}": count for name, count in sorted(counts.items())},
@@ -89,6 +93,7 @@ def write_motivations(
         "input_tokens": tally.usage.input_tokens,
         "output_tokens": tally.usage.output_tokens,
         "cost_usd": round(tally.usage.cost_usd, 6),
+        **sieve.figures(),
         "fallback_reasons": [{"reason": reason, "entities": n} for reason, n in reasons.most_common(10)],
         "sample_md": sample_table([sample[index] for index in sorted(sample)]),
     }
@@ -108,27 +113,41 @@ def _announce(entity: Entity, prompts: Path, model: ChatModel) -> int:
     return total
 
 
-def _answers(entity: Entity, prompts: Path, model: ChatModel, total: int, tally: _Tally) -> Iterator[MotivationRow]:
-    """The rows that have an answer, by index; everything else about the prompts goes into `tally`."""
-    asked: deque[tuple[int, str, str]] = deque()
+def _ready(everyone: Iterable[tuple[int, str]], texts: Mapping[str, str], sieve: Sieve) -> dict[str, str]:
+    """Id -> text that came with the dataset and may be published."""
+    return {
+        name: texts[name]
+        for index, name in everyone
+        if name in texts and sieve.passes(MotivationRow(index, name, texts[name], "imported"))
+    }
+
+
+def _answers(
+    entity: Entity, prompts: Path, model: ChatModel, total: int, tally: _Tally, sieve: Sieve
+) -> Iterator[MotivationRow]:
+    """The rows whose answer may be published, by index; everything else about the prompts goes into `tally` and `sieve`."""
+    asked: deque[tuple[ChatRequest, str, str]] = deque()
 
     def requests() -> Iterator[ChatRequest]:
         for request, name, sha256 in read_requests(prompts, entity, CONFIG.version):
-            asked.append((int(request.id), name, sha256))
+            asked.append((request, name, sha256))
             yield request
 
     if not total:
         return
     with track(f"{entity} motivations", total=total, unit="answers") as step:
         for outcome in model.complete(requests()):
-            index, name, sha256 = asked.popleft()
-            if int(outcome.id) != index:
-                raise AssertionError(f"the outcome of {outcome.id} came where that of {index} was due")
+            request, name, sha256 = asked.popleft()
+            if outcome.id != request.id:
+                raise AssertionError(f"the outcome of {outcome.id} came where that of {request.id} was due")
+            index = int(request.id)
             tally.usage += outcome.usage
             if isinstance(outcome, Answered):
-                tally.answered.add(index)
                 tally.cached += outcome.cached
-                yield MotivationRow.of_answer(index, name, outcome.answer, model.provenance, sha256)
+                row = MotivationRow.of_answer(index, name, outcome.answer, model.provenance, sha256)
+                if sieve.passes(row, request):
+                    tally.answered.add(index)
+                    yield row
             else:
                 tally.failures[index] = outcome
             step.advance(note=_spending(tally.usage))
@@ -138,15 +157,14 @@ def _others(
     others: Iterable[tuple[int, str]],
     ready: Mapping[str, str],
     fallbacks: Mapping[int, str],
-    failures: Mapping[int, Unanswered],
+    reasons: Mapping[int, str],
 ) -> Iterator[MotivationRow]:
     """The rows that no answer speaks of: ready texts, and fallbacks with the reason."""
     for index, name in others:
         if name in ready:
             yield MotivationRow(index, name, ready[name], "imported")
         else:
-            failure = failures.get(index)
-            reason = failure.reason if failure else "no text was written about it in the train part"
+            reason = reasons.get(index, "no text was written about it in the train part")
             yield MotivationRow(index, name, fallbacks[index], "fallback", reason=reason)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.tables import connect, identifier, literal, write_parquet
+from models.errors import LmmrecError
 from models.language.chat import ChatRequest, Entity, Source
 from models.language.motivation import MAX_WORDS, Motivation, MotivationAnswer
 
@@ -77,6 +79,25 @@ class MotivationRow:
             prompt_sha256=prompt,
         )
 
+    @classmethod
+    def of_stored(cls, columns: Mapping[str, Any]) -> MotivationRow:
+        """The row as it stands in a motivations file; lists as `read_motivations` gives them."""
+        active, passive = (
+            tuple(Motivation.model_construct(**motivation) for motivation in columns[side] or ())
+            for side in ("active", "passive")
+        )
+        return cls(
+            int(columns["entity_idx"]),
+            str(columns["entity_id"]),
+            str(columns["summary"] or ""),
+            str(columns["provenance"]),
+            active,
+            passive,
+            tuple(columns["reasoning"] or ()),
+            columns["reason"],
+            columns["prompt_sha256"],
+        )
+
     def as_row(self) -> dict[str, Any]:
         """Plain columns; lists as JSON, which the writer casts."""
         return {
@@ -138,9 +159,32 @@ def count_prompts(folder: Path) -> int:
     return int(found[0]) if found else 0
 
 
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Reading `path`, with what is wrong with it said in one sentence.
+
+    Raises:
+        LmmrecError: it is missing, empty, torn or of another version.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.Error, ValueError, KeyError, TypeError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LmmrecError(
+            f"{path} cannot be read ({said[:200]}): it is damaged, or another version wrote it; make it again with "
+            "`lmmrec run`, answers that were paid for are kept."
+        ) from None
+
+
 def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[ChatRequest, str, str]]:
-    """(request, entity id, prompt sha256) of every prompt in `folder`, by index; the request's id is the index."""
-    with connect() as connection:
+    """(request, entity id, prompt sha256) of every prompt in `folder`, by index; the request's id is the index.
+
+    Raises:
+        LmmrecError: the file is damaged.
+    """
+    with readable(folder / PROMPTS), connect() as connection:
         cursor = connection.execute(
             'SELECT entity_idx, entity_id, system, "user", sources, prompt_sha256 FROM read_parquet(?)',
             [str(folder / PROMPTS)],
@@ -156,10 +200,14 @@ def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[
 
 
 def read_motivations(path: Path) -> pd.DataFrame:
-    """The rows of a motivations file; `active` and `passive` are lists of dicts, `reasoning` a list of str."""
+    """The rows of a motivations file; `active` and `passive` are lists of dicts, `reasoning` a list of str.
+
+    Raises:
+        LmmrecError: the file is damaged.
+    """
     import pandas as pd
 
-    with connect() as connection:
+    with readable(path), connect() as connection:
         cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         names = [column[0] for column in cursor.description]
         rows = cursor.fetchall()

@@ -41,18 +41,27 @@ class Case:
 
     @classmethod
     def of(cls, request: ChatRequest, answer: MotivationAnswer, origin: Origin, ids: frozenset[str]) -> Case:
+        """An answer beside its prompt."""
+        parts = answer.summary, answer.active, answer.passive, answer.reasoning
+        return cls.of_parts(request, *parts, origin, ids)
+
+    @classmethod
+    def of_parts(
+        cls,
+        request: ChatRequest | None,
+        summary: str,
+        active: tuple[Motivation, ...],
+        passive: tuple[Motivation, ...],
+        reasoning: tuple[str, ...],
+        origin: Origin,
+        ids: frozenset[str],
+    ) -> Case:
+        """The same from a stored row, whose prompt may not be known."""
+        if request is None:
+            return cls(summary, active, passive, reasoning, origin=origin, ids=ids)
         found = _FENCE.search(request.user)
-        return cls(
-            answer.summary,
-            answer.active,
-            answer.passive,
-            answer.reasoning,
-            request.sources,
-            request.system,
-            found.group(1) if found else None,
-            origin,
-            ids,
-        )
+        fence = found.group(1) if found else None
+        return cls(summary, active, passive, reasoning, request.sources, request.system, fence, origin, ids)
 
     @cached_property
     def told(self) -> tuple[str, ...]:

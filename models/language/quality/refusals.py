@@ -46,5 +46,5 @@ def refuses(case: Case) -> bool:
 
 
 def says_nothing(case: Case) -> bool:
-    """The summary has no word that tells one thing from another ("The user likes products.")."""
-    return not content_words(case.summary)
+    """The summary has no word and no figure that tells one thing from another ("The user likes products.")."""
+    return not content_words(case.summary) and not any(char.isdigit() for char in case.summary)
