@@ -23,6 +23,8 @@ KS = (5, 10, 20)
 """List lengths; LMMRec prints 5 and 10."""
 CATALOGUE_K = 10
 """List length of coverage, Gini and popularity."""
+PAIR_BLOCK = 2**15
+"""Held-out pairs that are looked up in their users' lists at once: a few megabytes."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +73,19 @@ def evaluate(
     user_idx = np.flatnonzero(np.diff(relevant.indptr))
     if len(user_idx) == 0:
         raise LmmrecError("there is nothing to evaluate: no user has a held-out interaction; check the split")
-    hidden = {protocol: hidden_items(protocol, train, validation) for protocol in protocols}
+    hidden = {protocol: hidden_items(protocol, train, validation)[user_idx] for protocol in protocols}
     lists = _ranked_lists(scorer, user_idx, max(ks), hidden, batch_size)
     num_test = np.diff(relevant.indptr)[user_idx].astype(np.int64)
     item_popularity = np.bincount(train.indices, minlength=relevant.shape[1])
+    row_of_pair = np.repeat(np.arange(len(user_idx)), num_test)
     per_user, catalogue, pair_rank = {}, {}, {}
     for protocol in protocols:
-        position = _positions_in(relevant, user_idx, lists[protocol])  # (users, max k), -1 where no hit
-        per_user[protocol] = _measure(position >= 0, num_test, ks)
+        pair_rank[protocol] = ranks = _ranks(lists[protocol], row_of_pair, relevant.indices)
+        found = np.flatnonzero(ranks)
+        hits = np.zeros(lists[protocol].shape, dtype=bool)
+        hits[row_of_pair[found], ranks[found] - 1] = True
+        per_user[protocol] = _measure(hits, num_test, ks)
         catalogue[protocol] = _measure_catalogue(lists[protocol][:, :CATALOGUE_K], item_popularity)
-        ranks = np.zeros(relevant.nnz, dtype=np.int64)
-        row, column = np.nonzero(position >= 0)
-        ranks[position[row, column]] = column + 1
-        pair_rank[protocol] = ranks
     return Evaluation(
         user_idx=user_idx.astype(np.int64),
         num_train=np.diff(train.indptr)[user_idx].astype(np.int64),
@@ -91,7 +93,7 @@ def evaluate(
         per_user=per_user,
         catalogue=catalogue,
         lists=lists,
-        pair_user_idx=np.repeat(user_idx, num_test).astype(np.int64),
+        pair_user_idx=user_idx[row_of_pair].astype(np.int64),
         pair_item_idx=relevant.indices.astype(np.int64),
         pair_rank=pair_rank,
     )
@@ -100,14 +102,17 @@ def evaluate(
 def _ranked_lists(
     scorer: Scorer, user_idx: np.ndarray, k: int, hidden: dict[Protocol, sp.csr_matrix], batch_size: int | None
 ) -> dict[Protocol, np.ndarray]:
-    """(users, k) items per protocol. What one protocol hides the next hides too, so that chunks are masked in place."""
+    """(users, k) items per protocol; `hidden` has the rows of these users alone.
+
+    What one protocol hides the next hides too, so that chunks are masked in place.
+    """
     in_order = sorted(hidden, key=lambda protocol: hidden[protocol].nnz)
     num_items = hidden[in_order[0]].shape[1]
     lists = {protocol: np.full((len(user_idx), k), -1, dtype=np.int64) for protocol in in_order}
     with track("rank all items", total=len(user_idx), unit="users") as step:
         for rows, chunk in score_chunks(scorer, user_idx, num_items, batch_size):
             for protocol in in_order:
-                hide(chunk, hidden[protocol], user_idx[rows])
+                hide(chunk, hidden[protocol], rows)
                 items, scores = select(chunk, k)
                 shown = items.masked_fill(scores.isneginf(), -1).cpu().numpy()
                 lists[protocol][rows, : shown.shape[1]] = shown
@@ -116,15 +121,14 @@ def _ranked_lists(
     return lists
 
 
-def _positions_in(relevant: sp.csr_matrix, user_idx: np.ndarray, lists: np.ndarray) -> np.ndarray:
-    """For each listed item its position among the stored entries of `relevant`, -1 where it is not relevant."""
-    num_users, num_items = relevant.shape
-    narrow = np.dtype(np.int32 if num_users * num_items < 2**31 else np.int64)  # short keys are found sooner
-    users = np.repeat(np.arange(num_users, dtype=narrow), np.diff(relevant.indptr))
-    keys = users * num_items + relevant.indices.astype(narrow)
-    wanted = user_idx.astype(narrow)[:, None] * num_items + lists.astype(narrow)
-    position = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where((lists >= 0) & (keys[position] == wanted), position, -1)
+def _ranks(lists: np.ndarray, row_of_pair: np.ndarray, item_of_pair: np.ndarray) -> np.ndarray:
+    """(pairs,) int64: the place from 1 of each pair's item in its user's list, 0 where it is not there."""
+    ranks = np.zeros(len(row_of_pair), dtype=np.int64)
+    for start in range(0, len(ranks), PAIR_BLOCK):
+        block = slice(start, start + PAIR_BLOCK)
+        pair, place = np.nonzero(lists[row_of_pair[block]] == item_of_pair[block, None])
+        ranks[start + pair] = place + 1
+    return ranks
 
 
 def _measure(hits: np.ndarray, num_test: np.ndarray, ks: Sequence[int]) -> dict[str, np.ndarray]:

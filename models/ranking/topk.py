@@ -33,8 +33,9 @@ def top_k(
     user_idx = np.asarray(user_idx, dtype=np.int64)
     items = np.full((len(user_idx), k), -1, dtype=np.int64)
     scores = np.full((len(user_idx), k), -np.inf, dtype=np.float32)
+    hidden = sp.csr_matrix(exclude)[user_idx]
     for rows, chunk in score_chunks(scorer, user_idx, exclude.shape[1], batch_size):
-        hide(chunk, exclude, user_idx[rows])
+        hide(chunk, hidden, rows)
         best_items, best_scores = select(chunk, k)
         items[rows, : best_items.shape[1]] = best_items.cpu().numpy()
         scores[rows, : best_scores.shape[1]] = best_scores.cpu().numpy()
@@ -60,13 +61,11 @@ def score_chunks(
         del chunk  # before the next one is scored, so that it gets the same memory; the caller does likewise
 
 
-def hide(chunk: Tensor, exclude: sp.csr_matrix, user_idx: np.ndarray) -> None:
-    """Sets, in place, the score of each user's excluded items to -inf; `chunk` is contiguous."""
-    first = exclude.indptr[user_idx]
-    counts = exclude.indptr[user_idx + 1] - first
-    before = np.cumsum(counts) - counts  # entries of the users above
-    entries = np.arange(counts.sum()) + np.repeat(first - before, counts)
-    places = exclude.indices[entries] + np.repeat(np.arange(len(user_idx)) * chunk.shape[1], counts)
+def hide(chunk: Tensor, hidden: sp.csr_matrix, rows: slice) -> None:
+    """Sets, in place, the scores of what `hidden` holds in these rows to -inf; `chunk` is contiguous."""
+    starts = hidden.indptr[rows.start : rows.stop + 1]
+    row_starts = np.repeat(np.arange(len(chunk), dtype=np.int64) * chunk.shape[1], np.diff(starts))
+    places = row_starts + hidden.indices[starts[0] : starts[-1]]
     chunk.view(-1).index_fill_(0, torch.from_numpy(places).to(chunk.device), -torch.inf)
 
 
