@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.errors import LmmrecError
 
-ChatKind = Literal["extractive", "openai"]
+ChatKind = Literal["extractive", "openai", "openai-batch"]
 EncoderKind = Literal["minilm", "openai", "lsa"]
 DeviceKind = Literal["auto", "cpu", "cuda"]
 
@@ -25,7 +25,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     chat: ChatKind = "extractive"
-    """Who writes motivations: `extractive` (no LLM, from the reviews themselves) or `openai` (any compatible endpoint)."""
+    """Who writes motivations: `extractive` (no LLM, from the reviews themselves), `openai` (any compatible endpoint) or
+    `openai-batch` (the same through its batch service: half the price, within a day; either finds the other's answers)."""
     chat_model: str = "gpt-4o-mini"
     """Model name sent to the endpoint; the paper's is gpt-4o-mini."""
     openai_base_url: str | None = None
@@ -34,6 +35,8 @@ class Settings(BaseModel):
     """Requests in flight at once."""
     chat_budget_usd: float | None = Field(default=None, ge=0)
     """Stop before more than this is spent; None means no bound."""
+    chat_batch_poll_s: float = Field(default=30.0, gt=0, le=3600)
+    """Seconds between two looks at a batch; looks become rarer, up to twenty times this."""
     encoder: EncoderKind = "minilm"
     """Text encoder; the paper's is `openai` with text-embedding-3-large."""
     encoder_model: str | None = None

@@ -24,7 +24,9 @@ def _prompt_config(address: Address, situation: Situation) -> Mapping[str, Any]:
 
 def _chat_config(address: Address, situation: Situation) -> Mapping[str, Any]:
     settings = situation.settings
-    return {"chat": settings.chat, "model": settings.chat_model if settings.chat == "openai" else None}
+    if settings.chat == "extractive":
+        return {"chat": "extractive", "model": None}
+    return {"chat": "openai", "model": settings.chat_model}  # One by one or in batches: the answers are the same.
 
 
 def _gate_config(address: Address, situation: Situation) -> Mapping[str, Any]:

@@ -23,19 +23,20 @@ class Budget:
         model: whose price counts; a model without a listed price costs nothing.
         limit_usd: what the ledger of the home may hold at most; None means no bound.
         spent_usd: what it holds already.
+        share: of the listed price that is paid, such as one half in batches.
 
     Raises:
         LmmrecError: there is a limit, and the price of the model is not known.
     """
 
-    def __init__(self, model: str, limit_usd: float | None, spent_usd: float) -> None:
+    def __init__(self, model: str, limit_usd: float | None, spent_usd: float, share: float = 1.0) -> None:
         price = find_price(model)
         if limit_usd is not None and price is None:
             raise LmmrecError(
                 f"{VARIABLE} is set, but the price of {model} is not known: unset it for a model that costs nothing, or add "
                 "the model to models/language/prices.json."
             )
-        self._price = price or _FREE
+        self._price = (price or _FREE).times(share)
         self._limit_usd, self.spent_usd, self._reserved_usd = limit_usd, spent_usd, 0.0
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float:

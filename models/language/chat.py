@@ -124,7 +124,7 @@ class ChatModel(Protocol):
 class ChatConfig:
     """Which chat model, and how it may be called."""
 
-    kind: Literal["extractive", "openai"] = "extractive"
+    kind: Literal["extractive", "openai", "openai-batch"] = "extractive"
     model: str = "gpt-4o-mini"
     base_url: str | None = None
     concurrency: int = 16
@@ -133,6 +133,8 @@ class ChatConfig:
     """Of one attempt."""
     row_tokens: int = 20_000
     """Tokens that one user or item may cost, re-asks included."""
+    batch_poll_s: float = 30.0
+    """First distance between two looks at a batch; looks become rarer, up to twenty times this."""
     budget_usd: float | None = None
     """Stop before the ledger of this home holds more than this; None means no bound."""
     store: Path = Path("llm.sqlite")

@@ -11,6 +11,10 @@ def chat_model(config: ChatConfig) -> ChatModel:
         from models.language.extractive import ExtractiveModel
 
         return ExtractiveModel()
+    if config.kind == "openai-batch":
+        from models.language.openai_batch import OpenAIBatchModel
+
+        return OpenAIBatchModel(config)
     from models.language.openai_chat import OpenAIChatModel
 
     return OpenAIChatModel(config)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,10 @@ class Price:
 
     input: float
     output: float
+
+    def times(self, share: float) -> Price:
+        """A share of it."""
+        return Price(share * self.input, share * self.output)
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
         """US dollars."""
@@ -27,7 +32,17 @@ def find_price(model: str) -> Price | None:
     return table[max(dated, key=len)] if dated else None
 
 
+def batch_share() -> float:
+    """Share of the price that a request of a batch costs."""
+    return float(_listed()["batch_share"])
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[str, Price]:
-    listed = json.loads(Path(__file__).with_name("prices.json").read_text(encoding="utf-8"))["models"]
-    return {name: Price(**price) for name, price in listed.items()}
+    return {name: Price(**price) for name, price in _listed()["models"].items()}
+
+
+@lru_cache(maxsize=1)
+def _listed() -> dict[str, Any]:
+    listed: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text(encoding="utf-8"))
+    return listed

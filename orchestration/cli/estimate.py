@@ -47,7 +47,8 @@ def _passes(home: Path, dataset: str, settings: Settings) -> list[PassEstimate]:
     from assets.lake import Lake
     from assets.motivations.estimate import estimate
 
-    return estimate(Lake(home), dataset, settings.model_copy(update={"chat": "openai"}))
+    asked = settings if settings.chat != "extractive" else settings.model_copy(update={"chat": "openai"})
+    return estimate(Lake(home), dataset, asked)
 
 
 def _say_total(passes: list[PassEstimate], settings: Settings) -> None:

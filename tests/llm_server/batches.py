@@ -53,6 +53,7 @@ class _Batch:
     step: BatchStep
     lines: list[bytes]
     started: float = field(default_factory=time.monotonic)
+    created_at: float = field(default_factory=time.time)
     status: str = "validating"
     cancelled: float | None = None
     """When it was asked to stop."""
@@ -73,7 +74,7 @@ class _Batch:
             "status": self.status,
             "output_file_id": self.output_file_id,
             "error_file_id": self.error_file_id,
-            "created_at": 0,
+            "created_at": int(self.created_at),
             "request_counts": {"total": len(self.lines), "completed": self.completed, "failed": self.failed},
             "metadata": self.metadata,
         }
