@@ -16,6 +16,9 @@ from torch.nn import functional
 MIN_TEMPERATURE = 0.02
 """exp(1 / temperature), summed over a batch, must stay a finite float32."""
 
+SHORTEST_ROW = 1e-12
+"""A shorter row is divided by this instead of by its length."""
+
 
 def bpr(table: Tensor, users: Tensor, positives: Tensor, negatives: Tensor) -> Tensor:
     """Bayesian personalised ranking: mean softplus(s- - s+) with s = <x_u, x_i> (Rendle et al. 2009).
@@ -189,8 +192,26 @@ def softened_correspondence(
 
 
 def unit_rows(rows: Tensor) -> Tensor:
-    """Each row divided by its Euclidean length: (rows, d) -> (rows, d)."""
-    return functional.normalize(rows, dim=1)
+    """Each row divided by its Euclidean length: (rows, d) -> (rows, d); a row of zeros stays one."""
+    unit: Tensor = _UnitRows.apply(rows)  # type: ignore[no-untyped-call]
+    return unit
+
+
+class _UnitRows(torch.autograd.Function):
+    """The gradient loses its part along the row and is divided by the length: half the passes that autograd makes."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min_(SHORTEST_ROW)
+        unit: Tensor = rows / length
+        ctx.save_for_backward(unit, length)
+        return unit
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        unit, length = ctx.saved_tensors
+        along = (unit * gradients[0]).sum(dim=1, keepdim=True)
+        return torch.addcmul(gradients[0], unit, along, value=-1.0).div_(length)
 
 
 def squared_norm(parameters: list[Tensor]) -> Tensor:

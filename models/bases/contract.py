@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -71,6 +72,11 @@ class TrainingStep:
     """The stream for random perturbations; nothing else draws from it."""
     views: Any = None
     """Where an enhancer keeps what several of its hooks need of this batch."""
+
+    @cached_property
+    def positions(self) -> Batch:
+        """The batch as rows of what was propagated."""
+        return self.batch if self.rows is None else self.rows.positions(self.batch)
 
 
 class Term(NamedTuple):

@@ -31,8 +31,8 @@ class Views(NamedTuple):
 
     def sides(self, num_users: int) -> tuple[Views, Views]:
         """Those of the users, which come first, and those of the items; split, so that the gradient is put together once."""
-        sizes = (num_users, len(self.text) - num_users)
-        (p_users, p_items), (h_users, h_items) = (view.split(sizes) for view in self)
+        sizes = [num_users, len(self.text) - num_users]
+        (p_users, p_items), (h_users, h_items) = (torch.split(view, sizes) for view in self)
         return Views(p_users, h_users), Views(p_items, h_items)
 
 

@@ -33,9 +33,7 @@ class Enhancer(nn.Module):
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """(b) What the base's loss sees, and the batch as rows of it."""
-        if step.rows is None:
-            return step.propagated.final, step.batch
-        return step.propagated.final, step.rows.positions(step.batch)
+        return step.propagated.final, step.positions
 
     def auxiliary_loss(self, step: TrainingStep) -> dict[str, Term]:
         """(c) Further terms of the loss."""

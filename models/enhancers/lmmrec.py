@@ -75,7 +75,7 @@ class LMMRec(Enhancer):
     def _coordination_and_correspondence(self, step: TrainingStep, teacher: MomentumTeacher) -> tuple[Tensor, Tensor]:
         """L'_MCS and L_ICM at once, a matrix for each side."""
         rows, (_, student), taught = rows_of(step), self._views(step), self._taught(step, teacher)
-        num_users, items = len(rows.users), rows.positions(step.batch)[1:]
+        num_users, items = len(rows.users), step.positions[1:]
         user_role = student.text.new_ones(1, num_users)
         item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
         item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
@@ -90,7 +90,7 @@ class LMMRec(Enhancer):
         views = [compared]
         if config.perturbation > 0.0:
             views.append(comparable(perturbed(raw, config.perturbation, step.noise), config))
-        local = rows.positions(step.batch)
+        local = step.positions
         roles = (slice(0, len(rows.users)), torch.unique(local.positives), torch.unique(local.negatives))
         keys, nodes = self._all_keys(step) if config.negatives == "all" else None, rows.nodes()
         losses = []
@@ -139,7 +139,7 @@ class LMMRec(Enhancer):
         if layers is None:
             raise ValueError("propagation was not asked for the layers that LMMRec reads")
         read = layers[:1] if self.config.interaction_from == "ids" else layers
-        users, items = read.split((num_users, read.shape[1] - num_users), dim=1)
+        users, items = torch.split(read, [num_users, read.shape[1] - num_users], dim=1)
         sides = ((users, prototypes.users), (items, prototypes.items))
         return torch.cat([interaction_motivation(*side, self.config.prototype_temperature) for side in sides])
 

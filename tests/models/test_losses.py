@@ -58,6 +58,22 @@ def unit(view: np.ndarray) -> torch.Tensor:
     return unit_rows(torch.from_numpy(view))
 
 
+@settings(deadline=None, max_examples=20)
+@given(matrices(5, 3))
+def test_unit_rows_have_length_one_and_the_numerical_gradient(view: np.ndarray) -> None:
+    rows = torch.from_numpy(view).requires_grad_()
+    np.testing.assert_allclose(unit_rows(rows).detach(), [row / math.sqrt(row @ row) for row in view], atol=1e-12)
+    assert torch.autograd.gradcheck(unit_rows, (rows,))
+
+
+def test_a_row_of_zeros_stays_one_and_its_gradient_finite() -> None:
+    rows = torch.zeros(2, 3, requires_grad=True)
+    unit_rows(rows).sum().backward()
+    assert torch.equal(unit_rows(rows), torch.zeros(2, 3))
+    assert rows.grad is not None
+    assert torch.isfinite(rows.grad).all()
+
+
 @given(matrices(5, 4), matrices(5, 4))
 def test_the_contrast_is_equation_7(interaction: np.ndarray, text: np.ndarray) -> None:
     found = info_nce(unit(interaction), unit(text), 0.2)

@@ -262,6 +262,24 @@ def test_every_trained_part_gets_a_gradient() -> None:
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for _, weight in model.named_parameters())
 
 
+@pytest.mark.parametrize("update", [{}, {"mcs_weight": 0.0}, {"icm_weight": 0.0}, {"symmetric": True}], ids=str)
+def test_the_auxiliary_loss_reaches_base_tower_and_prototypes_whatever_is_on(update: dict[str, Any]) -> None:
+    model = trainer(changed(**update))
+    batch = some_batch(model)
+    for _ in range(2):  # so that the teacher differs
+        model.run_step(batch, 9.0)
+    values = [term.value for term in model.enhancer.auxiliary_loss(step_of(model, batch)).values()]
+    wanted = [model.base.table, *lmmrec(model).prototypes.parameters(), *lmmrec(model).tower.parameters()]
+    assert all(bool(of_one.abs().sum() > 0) for of_one in torch.autograd.grad(torch.stack(values).sum(), wanted))
+
+
+def test_one_matrix_for_both_losses_gives_what_two_give() -> None:
+    model, batch, together = terms_of(CONFIG)
+    lmmrec(model).config = changed(teacher_share=1.0 - 1e-9)  # the same formulas, by the other way
+    apart = model.enhancer.auxiliary_loss(step_of(model, batch))
+    assert {name: term.value.item() for name, term in apart.items()} == pytest.approx(together, rel=1e-4, abs=1e-6)
+
+
 @pytest.mark.parametrize("fusion", ["none", "p", "p+h"])
 def test_fusion_starts_at_the_bases_own_loss_and_scores(fusion: str) -> None:
     model, bare = trainer(CONFIG.model_copy(update={"score_fusion": fusion})), trainer(None)
