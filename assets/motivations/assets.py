@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.lake import Address, Draft
+from assets.motivations.ancestry import ancestry_findings
 from assets.motivations.chat import configured_chat_model
 from assets.motivations.config import PROMPTS
 from assets.motivations.generate import write_motivations
@@ -123,7 +124,8 @@ def validated_motivations(context: dg.AssetExecutionContext, installation: Insta
     limits = installation.entry(dataset).gate.model_dump()
 
     def work(draft: Draft, inputs: Inputs) -> None:
-        draft.metadata.update(publish(dataset, inputs, limits, draft.path))
+        ancestry = ancestry_findings(installation.lake, dataset)
+        draft.metadata.update(publish(dataset, inputs, limits, draft.path, ancestry))
 
     return materialize(context, installation, Address("validated_motivations", dataset), work)
 

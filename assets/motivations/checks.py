@@ -1,12 +1,18 @@
-"""Asset checks of the motivations stage: the rules of `gate.py` as partitioned, blocking checks."""
+"""Asset checks of the motivations stage: the rules of the gate as partitioned, blocking checks."""
+
+from collections import Counter
+from itertools import chain
 
 import dagster as dg
 
 from assets.checking import check_result
 from assets.lake import Address
-from assets.motivations.gate import motivation_findings, prompt_findings
+from assets.motivations.ancestry import ancestry_findings, up_to
+from assets.motivations.lineage import prompt_findings
+from assets.motivations.quarantine import by_law, read_quarantine
+from assets.motivations.rules import motivation_findings
 from assets.partitions import DATASETS
-from assets.resources import Installation
+from assets.resources import Installation, clear_failures
 from models.language.chat import Entity
 
 
@@ -15,20 +21,26 @@ def _check_prompts(
 ) -> dg.AssetCheckResult:
     lake, dataset = installation.lake, context.partition_key
     address = Address(f"{entity}_prompts", dataset)
-    findings = prompt_findings(entity, lake.read(address), lake.read(Address("split", dataset)))
-    return check_result(findings, guards=(lake, address))
+    with clear_failures():
+        findings = prompt_findings(entity, lake.read(address), lake.read(Address("split", dataset)))
+        ancestry = ancestry_findings(lake, dataset, up_to(address.asset)).values()
+    return check_result([*chain(*ancestry), *findings], guards=(lake, address))
 
 
 def _check_motivations(
     context: dg.AssetCheckExecutionContext, installation: Installation, entity: Entity
 ) -> dg.AssetCheckResult:
     lake, dataset = installation.lake, context.partition_key
-    motivations, prompts, split = (
-        lake.read(Address(asset, dataset)) for asset in (f"{entity}_motivations", f"{entity}_prompts", "split")
-    )
+    address = Address(f"{entity}_motivations", dataset)
     limits = installation.entry(dataset).gate.model_dump()
-    findings = motivation_findings(entity, motivations, prompts, split, limits)
-    return check_result(findings, guards=(lake, Address(f"{entity}_motivations", dataset)))
+    with clear_failures():
+        motivations, prompts = lake.read(address), lake.read(Address(f"{entity}_prompts", dataset))
+        inputs = {asset: lake.read(Address(asset, dataset)) for asset in ("split", "interactions")}
+        findings = motivation_findings(entity, motivations, prompts, inputs, limits)
+        ancestry = ancestry_findings(lake, dataset, up_to(address.asset)).values()
+        laws = Counter(chain.from_iterable(read_quarantine(motivations).values()))
+    figures = {"quarantined": len(read_quarantine(motivations)), "quarantine": by_law(laws)}
+    return check_result([*chain(*ancestry), *findings], figures, guards=(lake, address))
 
 
 @dg.asset_check(

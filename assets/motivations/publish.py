@@ -8,29 +8,40 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.expectations import describe, failed
+from assets.expectations import Finding, describe, failed
 from assets.motivations.gate import gate_findings
+from assets.motivations.quarantine import by_law, read_quarantine
 from assets.motivations.tables import MOTIVATIONS
 from models.errors import LmmrecError
 
 
-def publish(dataset: str, inputs: Mapping[str, Path], limits: Mapping[str, float], folder: Path) -> dict[str, Any]:
+def publish(
+    dataset: str,
+    inputs: Mapping[str, Path],
+    limits: Mapping[str, float],
+    folder: Path,
+    ancestry: Mapping[str, Sequence[Finding]] | None = None,
+) -> dict[str, Any]:
     """Write `users.parquet`, `items.parquet` and `gate.json` and return counts.
 
     Args:
         dataset: its name, for messages.
-        inputs: folders of `split`, `item_prompts`, `item_motivations`, `user_prompts`, `user_motivations`.
+        inputs: folders of `interactions`, `split`, `item_prompts`, `item_motivations`, `user_prompts`, `user_motivations`.
         limits: `min_valid` and `max_fallback` of the dataset's gate.
         folder: where the files go.
+        ancestry: what the lake's records say about the inputs; None where they come from no lake.
 
     Raises:
         LmmrecError: a blocking rule fails; the text names assets, rules and counts.
     """
-    findings = gate_findings(inputs, limits)
+    findings = {
+        asset: [*(ancestry or {}).get(asset, ()), *found] for asset, found in gate_findings(inputs, limits).items()
+    }
     errors = {asset: failures for asset, found in findings.items() if (failures := failed(found))}
     if errors:
         said = "; ".join(f"{asset}: {describe(failures)}" for asset, failures in errors.items())
@@ -47,7 +58,14 @@ def publish(dataset: str, inputs: Mapping[str, Path], limits: Mapping[str, float
     }
     (folder / "gate.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     warnings = [finding for found in findings.values() for finding in failed(found, "warning")]
+    laws = Counter(
+        law
+        for entity in ("user", "item")
+        for broken in read_quarantine(inputs[f"{entity}_motivations"]).values()
+        for law in broken
+    )
     return {
+        "quarantine": by_law(laws),
         "rules": sum(map(len, findings.values())),
         "warnings": len(warnings),
         "warned_of": [{"rule": finding.rule, "observed": finding.observed} for finding in warnings],

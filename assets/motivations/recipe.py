@@ -15,7 +15,7 @@ from assets.recipes import Recipe, Situation, same_dataset
 
 ITEM_PROMPT_INPUTS = ("reviews", "items", "interactions", "split")
 USER_PROMPT_INPUTS = (*ITEM_PROMPT_INPUTS, "item_motivations")
-GATE_INPUTS = ("split", "item_prompts", "item_motivations", "user_prompts", "user_motivations")
+GATE_INPUTS = ("interactions", "split", "item_prompts", "item_motivations", "user_prompts", "user_motivations")
 
 
 def _prompt_config(address: Address, situation: Situation) -> Mapping[str, Any]:

@@ -89,7 +89,7 @@ class MotivationRow:
         return cls(
             int(columns["entity_idx"]),
             str(columns["entity_id"]),
-            str(columns["summary"] or ""),
+            columns["summary"],
             str(columns["provenance"]),
             active,
             passive,
@@ -175,7 +175,7 @@ def readable(path: Path) -> Iterator[None]:
         raise LmmrecError(
             f"{path} cannot be read ({said[:200]}): it is damaged, or another version wrote it; make it again with "
             "`lmmrec run`, answers that were paid for are kept."
-        ) from None
+        ) from error
 
 
 def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[ChatRequest, str, str]]:
@@ -191,12 +191,37 @@ def read_requests(folder: Path, entity: Entity, version: str) -> Iterator[tuple[
         )
         while chunk := cursor.fetchmany(_ROWS_AT_ONCE):
             for entity_idx, entity_id, system, user, sources, sha256 in chunk:
-                shown = tuple(Source(s["source_id"], s["kind"], s["text"]) for s in json.loads(sources))
-                yield (
-                    ChatRequest(str(entity_idx), entity, system, user, shown, MAX_WORDS[entity], version),
-                    entity_id,
-                    sha256,
-                )
+                yield _request(entity, version, entity_idx, system, user, sources), entity_id, sha256
+
+
+def read_answered(
+    motivations: Path, prompts: Path, entity: Entity, version: str
+) -> Iterator[tuple[MotivationRow, ChatRequest | None]]:
+    """Every stored row beside the prompt of its entity, by index; None where there is no prompt.
+
+    Args:
+        motivations: folder of the motivations asset.
+        prompts: folder of its prompts.
+        entity: whose.
+        version: of the prompts.
+
+    Raises:
+        LmmrecError: a file is damaged.
+    """
+    query = f"""SELECT {", ".join(f"m.{name}" for name in MOTIVATION_TYPES)}, p.system, p."user", p.sources
+        FROM read_parquet(?) m LEFT JOIN read_parquet(?) p USING (entity_idx) ORDER BY m.entity_idx"""
+    with readable(motivations / MOTIVATIONS), connect() as connection:
+        cursor = connection.execute(query, [str(motivations / MOTIVATIONS), str(prompts / PROMPTS)])
+        while chunk := cursor.fetchmany(_ROWS_AT_ONCE):
+            for *columns, system, user, sources in chunk:
+                row = MotivationRow.of_stored(dict(zip(MOTIVATION_TYPES, columns, strict=True)))
+                asked = sources is not None
+                yield row, _request(entity, version, row.entity_idx, system, user, sources) if asked else None
+
+
+def _request(entity: Entity, version: str, index: int, system: str, user: str, sources: str) -> ChatRequest:
+    shown = tuple(Source(source["source_id"], source["kind"], source["text"]) for source in json.loads(sources))
+    return ChatRequest(str(index), entity, system, user, shown, MAX_WORDS[entity], version)
 
 
 def read_motivations(path: Path) -> pd.DataFrame:

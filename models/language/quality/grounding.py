@@ -46,13 +46,17 @@ _KNOWN_TO_ALL = frozenset(vocabulary("names_known_to_all").split())
 
 def strays_from_the_sources(case: Case) -> bool:
     """Too few of the content words have support; always False where nothing was shown."""
-    said = {stem(word) for text in case.told for word in content_words(text)}
-    return bool(case.sources) and len(said) >= FEWEST_WORDS and support(said, case.shown_stems) < LEAST_SUPPORT
+    return bool(case.sources) and len(_said(case)) >= FEWEST_WORDS and support_of(case) < LEAST_SUPPORT
 
 
-def support(said: set[str], shown: set[str]) -> float:
-    """Share of the stems `said` that are among the stems `shown`; 1 for none."""
-    return len(said & shown) / len(said) if said else 1.0
+def support_of(case: Case) -> float:
+    """Share of an answer's content words that its sources hold, in whatever form; 1 where it has none."""
+    said = _said(case)
+    return len(said & case.shown_stems) / len(said) if said else 1.0
+
+
+def _said(case: Case) -> set[str]:
+    return {stem(word) for text in case.told for word in content_words(text)}
 
 
 def invents_a_name(case: Case) -> bool:

@@ -6,13 +6,17 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from assets.expectations import Finding, failed
-from assets.motivations.gate import gate_findings, motivation_findings, prompt_findings
+from assets.motivations.gate import gate_findings
+from assets.motivations.lineage import prompt_findings
 from assets.motivations.publish import publish
+from assets.motivations.quarantine import QUARANTINE, QUARANTINE_TYPES
+from assets.motivations.rules import motivation_findings
 from assets.motivations.tables import MOTIVATION_TYPES, PROMPT_TYPES, SHOWN_TYPES, read_motivations, write_rows
 from assets.tables import read_frame
 from models.errors import LmmrecError
@@ -24,10 +28,15 @@ from tests.assets.motivations.stage import LIMITS, run_gate, run_prompts
 pytestmark = pytest.mark.integration
 
 
+def said(user: int, item: int) -> str:
+    """A review that shares few of its words with others."""
+    words = [f"{'bdfgklmn'[item]}{'aeiou'[n]}{'prstvwxzcbdf'[user]}{'oui'[n % 3]}" for n in range(5)]
+    return f"{usual_text(user, item)} {' '.join(words)} {' '.join(words[::-1])} agree. So do {' and '.join(words)}."
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Folders:
     root = tmp_path_factory.mktemp("good")
-    said = lambda u, i: usual_text(u, i) + f" My neighbour {chr(97 + u)}{chr(105 + i)} agrees about colour {u * i}."
     return run_prompts(write_shop(root / "in", said), root / "out")
 
 
@@ -59,7 +68,7 @@ def of_prompts(folders: Folders) -> list[Finding]:
 
 
 def of_motivations(folders: Folders) -> list[Finding]:
-    return motivation_findings("item", folders["item_motivations"], folders["item_prompts"], folders["split"], LIMITS)
+    return motivation_findings("item", folders["item_motivations"], folders["item_prompts"], folders, LIMITS)
 
 
 def test_good_data_fails_no_rule_and_raises_no_warning(good: Folders) -> None:
@@ -97,7 +106,7 @@ PROMPT_FAULTS = {
     "every text shown belongs to a train pair": leak_lineage,
     "every text shown has its lineage": lambda prompts, shown: (prompts, shown.iloc[1:]),
     "one prompt an entity": lambda prompts, shown: (pd.concat([prompts, prompts.iloc[:1]]), shown),
-    "a prompt shows pairs of its own item_idx only": lambda prompts, shown: (
+    "a prompt shows pairs of its own item only": lambda prompts, shown: (
         prompts.assign(entity_idx=prompts["entity_idx"].iloc[::-1].to_list()),
         shown,
     ),
@@ -138,7 +147,7 @@ MOTIVATION_FAULTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "every entity has a summary": lambda frame: frame.assign(summary=[None, *frame["summary"].iloc[1:]]),
     "no summary is empty or endless": lambda frame: frame.assign(summary=["", *frame["summary"].iloc[1:]]),
     "written summaries keep to about 200 words": lambda frame: frame.assign(summary="word " * 301),
-    "evidence cites sources of its own prompt": foreign,
+    "no published answer breaks a law that forbids it": foreign,
     "at most 20% of the items carry a fallback text": lambda frame: frame.assign(
         provenance=["fallback"] * 2 + ["extractive"] * 6
     ),
@@ -154,8 +163,55 @@ def test_each_motivation_rule_can_fail(folders: Folders, rule: str) -> None:
     assert rule in [finding.rule for finding in failed(of_motivations(folders))]
 
 
+def test_a_quarantined_answer_that_is_published_nevertheless_fails(folders: Folders) -> None:
+    row = dict.fromkeys(QUARANTINE_TYPES) | {"entity_idx": 3, "rules": '["link"]'}
+    write_rows([row], QUARANTINE_TYPES, folders["item_motivations"] / QUARANTINE)
+    assert [finding.rule for finding in failed(of_motivations(folders))] == ["no quarantined answer is published"]
+
+
+def in_written_words(change: Callable[[int, Any], Any]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """The table as if a language model had written it, with each row changed."""
+
+    def changed(frame: pd.DataFrame) -> pd.DataFrame:
+        rows = [change(at, row | {"provenance": "openai:x"}) for at, row in enumerate(frame.to_dict("records"))]
+        return pd.DataFrame(rows, columns=frame.columns)
+
+    return changed
+
+
+COLLAPSES: dict[str, tuple[Callable[[int, Any], Any], Callable[[int, Any], Any]]] = {
+    "the model does not answer the same for everybody": (
+        lambda at, row: (
+            row | {"summary": "Loved for the quiet motor that never wakes the baby, and for a great battery."}
+        ),
+        lambda at, row: row,
+    ),
+    "few answers list one motivation for and against": (
+        lambda at, row: row | {"passive": [{**m, "motivation": m["motivation"].upper()} for m in row["active"][:1]]},
+        lambda at, row: row if at else row | {"passive": row["active"][:1]},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", COLLAPSES)
+def test_what_only_the_whole_table_shows_closes_the_gate_and_single_rows_do_not(
+    folders: Folders, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.motivations.rules.MAX_CONTRADICTING", 0.2)
+    bad, good = COLLAPSES[rule]
+    path = folders["item_motivations"] / "motivations.parquet"
+    kept = path.read_bytes()
+    spoil_motivations(folders, in_written_words(bad))
+    assert rule not in [finding.rule for finding in failed(of_motivations(folders))]
+    monkeypatch.setattr("assets.motivations.rules.FEW", 5)
+    assert rule in [finding.rule for finding in failed(of_motivations(folders))]
+    path.write_bytes(kept)
+    spoil_motivations(folders, in_written_words(good))
+    assert rule not in [finding.rule for finding in failed(of_motivations(folders))]
+
+
 def test_a_failed_rule_closes_the_gate_and_is_named(folders: Folders, tmp_path: Path) -> None:
-    rule = "evidence cites sources of its own prompt"
+    rule = "no published answer breaks a law that forbids it"
     spoil_motivations(folders, MOTIVATION_FAULTS[rule])
     (tmp_path / "published").mkdir()
     with pytest.raises(LmmrecError, match="do not pass the gate") as raised:
@@ -165,7 +221,9 @@ def test_a_failed_rule_closes_the_gate_and_is_named(folders: Folders, tmp_path: 
 
 
 WARNINGS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "at most 20% of the summaries repeat another": lambda frame: frame.assign(summary="Same words, for everybody."),
+    "at most 20% of the summaries say what another says": lambda frame: frame.assign(
+        summary="Same warm words, for all."
+    ),
     "at least 90% of the motivations cite a source": ungrounded,
     "what the writers of ready texts were shown is known": lambda frame: frame.assign(provenance="imported"),
 }
