@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.motivations.config import PromptConfig
+from assets.motivations.tables import readable
 from assets.tables import connect, literal
 from models.errors import LmmrecError
 from models.language.chat import Entity, Source
@@ -176,7 +177,8 @@ def _rows(cursor: Any) -> Iterator[tuple[Any, ...]]:
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({literal(path)})")
+    with readable(path):
+        connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({literal(path)})")
 
 
 def _any(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> bool:

@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from assets.embeddings.assets import ASSETS as EMBEDDINGS
 from assets.embeddings.checks import CHECKS as EMBEDDING_CHECKS
-from assets.lake import Address, Lake
+from assets.lake import Address
 from assets.motivations.assets import ASSETS as MOTIVATIONS
 from assets.motivations.checks import CHECKS as MOTIVATION_CHECKS
 from assets.motivations.estimate import estimate
 from assets.partitions import DATASETS
-from assets.resources import Installation
 from assets.settings import Settings
 from models.errors import LmmrecError
-from tests.assets.motivations.shop import ITEMS, USERS, usual_text, write_shop
+from tests.assets.motivations.dagster_stage import DATASET, EVERYTHING, made, run, shop_in_lake
+from tests.assets.motivations.shop import ITEMS, USERS, usual_text
 from tests.llm_server import INPUT_TOKENS, Endpoint, running_endpoint
 
 pytestmark = pytest.mark.slow
-
-DATASET = "demo"
-EVERYTHING = [*MOTIVATIONS, *EMBEDDINGS, *MOTIVATION_CHECKS, *EMBEDDING_CHECKS]
-
-
-def shop_in_lake(home: Path, text: Callable[[int, int], str | None] = usual_text, **options: Any) -> Lake:
-    """The datasets stage of `demo`, as if it had run."""
-    lake = Lake(home)
-    for asset, folder in write_shop(home / "raw", text, **options).items():
-        with lake.write(Address(asset, DATASET), code_version="1", config={}, inputs={}) as draft:
-            for path in folder.iterdir():
-                shutil.copy(path, draft.path / path.name)
-    return lake
-
-
-def run(assets: list[Any], **settings: Any) -> dg.ExecuteInProcessResult:
-    installation = Installation(**({"encoder": "lsa"} | settings))
-    return dg.materialize(
-        assets,
-        partition_key=DATASET,
-        resources={"installation": installation},
-        raise_on_error=False,
-        instance=dg.DagsterInstance.ephemeral(),
-    )
-
-
-def made(result: dg.ExecuteInProcessResult) -> set[str]:
-    return {event.materialization.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
 
 
 def test_the_whole_stage_runs_and_every_check_passes(home: Path) -> None:
