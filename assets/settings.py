@@ -32,7 +32,11 @@ class Settings(BaseModel):
     openai_base_url: str | None = None
     """Endpoint; None means the SDK's own default. Environment: OPENAI_BASE_URL."""
     chat_concurrency: int = Field(default=16, ge=1, le=1024)
-    """Requests in flight at once."""
+    """Requests in flight at once, at most; how many the endpoint sustains is found out on the way."""
+    chat_row_tokens: int = Field(default=20_000, ge=1_000)
+    """Tokens that one user or item may cost, re-asks included."""
+    chat_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """Of one request as a whole."""
     chat_budget_usd: float | None = Field(default=None, ge=0)
     """Stop before more than this is spent; None means no bound."""
     chat_batch_poll_s: float = Field(default=30.0, gt=0, le=3600)

@@ -19,6 +19,8 @@ def configured_chat_model(settings: Settings, home: Path) -> ChatModel:
             model=settings.chat_model,
             base_url=settings.openai_base_url,
             concurrency=settings.chat_concurrency,
+            row_tokens=settings.chat_row_tokens,
+            timeout_s=settings.chat_timeout_s,
             batch_poll_s=settings.chat_batch_poll_s,
             budget_usd=settings.chat_budget_usd,
             store=home / STORE,

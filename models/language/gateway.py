@@ -87,7 +87,7 @@ class Gateway:
         Raises:
             LmmrecError: there is no key, and no endpoint of one's own that may need none.
         """
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+        from openai import AsyncOpenAI, DefaultAioHttpClient
 
         self._secret = os.environ.get(KEY, "")
         if not self._secret and self._base_url is None:
@@ -95,7 +95,7 @@ class Gateway:
                 f"{KEY} is not set: set it, point OPENAI_BASE_URL to an endpoint that needs none, or use "
                 "LMMREC_CHAT=extractive and LMMREC_ENCODER=minilm, which call nobody."
             )
-        transport = DefaultAsyncHttpxClient(event_hooks={"response": [self._heed]})
+        transport = DefaultAioHttpClient(event_hooks={"response": [self._heed]})
         return AsyncOpenAI(
             api_key=self._secret or "none",
             base_url=self._base_url,

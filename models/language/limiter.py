@@ -1,9 +1,9 @@
 """How many requests may be in flight: as many as the endpoint sustains, never more than allowed.
 
-The bound starts low and grows by one with every accepted request until the endpoint turns one away. From then on it stays
-just below what was turned away and tries one more from time to time (additive increase, multiplicative decrease, with the
-slow start and the threshold of TCP). An endpoint that turned away everything is approached from half the bound, quickly.
-What counts as turned away is the caller's word; why it was asked does not matter here.
+The bound starts low and grows by one with every accepted request until the endpoint turns one away. Then it falls to what the
+endpoint still held, and one more is tried only after a long run without rejections; every further one after half as long, so
+that an endpoint that has recovered is soon used again. What counts as turned away is the caller's word; why it was asked does
+not matter here.
 """
 
 from __future__ import annotations
@@ -15,19 +15,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 FIRST_LIMIT = 8
-WINDOWS_PER_STEP = 4.0
-"""Full rounds without a rejection before one more request is tried: at a bound of 20, about one rejection in 150."""
-DECREASE, STRONG_DECREASE = 0.95, 0.5
+PATIENCE = 100.0
+"""Accepted requests after a rejection before one more is tried: about one rejection in a hundred."""
 
 
 class Slot:
     """One place in flight."""
 
-    def __init__(self, generation: int) -> None:
-        self.generation = generation
-        """Number of decreases before it began."""
-        self.accepted: bool | None = None
-        """Set by the holder: False where the endpoint turned it away, True where it answered; None says nothing."""
+    accepted: bool | None = None
+    """Set by the holder: False where the endpoint turned it away, True where it answered; None says nothing."""
 
 
 class Limiter:
@@ -40,12 +36,11 @@ class Limiter:
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._clock = most, clock
-        self.limit = float(min(FIRST_LIMIT, most))
+        self.limit = min(FIRST_LIMIT, most)
         """Requests in flight at once, now."""
         self.in_flight = 0
-        self._ceiling = float("inf")
-        """Bound at the last rejection; below it growth is quick."""
-        self._generation, self._accepted_since = 0, 0
+        self._patience, self._accepted = 1.0, 0
+        """Accepted requests that one more takes, and those since the last step."""
         self._resume_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -65,32 +60,30 @@ class Limiter:
                 raise
         else:
             self.in_flight += 1
-        slot = Slot(self._generation)
+        slot = Slot()
         try:
             yield slot
         finally:
             if slot.accepted is not None:
-                self._learn(slot)
+                self._learn(slot.accepted)
             self._give_back()
 
     def pause(self, seconds: float) -> None:
         """Nothing new begins for so long."""
         self._resume_at = max(self._resume_at, self._clock() + seconds)
 
-    def _learn(self, slot: Slot) -> None:
-        if slot.accepted:
-            self._accepted_since += 1
-            quick = self.limit + 1 <= DECREASE * self._ceiling
-            self.limit = min(self._most, self.limit + (1.0 if quick else 1.0 / (WINDOWS_PER_STEP * self.limit)))
-        elif slot.generation == self._generation:
-            held = min(self.limit, self.in_flight - 1)
-            strong = self._generation > 0 and self._accepted_since < held
-            self._ceiling = self.in_flight
-            self.limit = max(1.0, held * (STRONG_DECREASE if strong else DECREASE))
-            self._generation, self._accepted_since = self._generation + 1, 0
+    def _learn(self, accepted: bool) -> None:
+        if not accepted:
+            self.limit = max(1, min(self.limit, self.in_flight - 1))
+            self._patience, self._accepted = PATIENCE, 0
+            return
+        self._accepted += 1
+        if self._accepted >= self._patience and self.limit < self._most:
+            self.limit += 1
+            self._patience, self._accepted = max(1.0, self._patience / 2), 0
 
     def _room(self) -> bool:
-        return self.in_flight < int(self.limit) and self._clock() >= self._resume_at
+        return self.in_flight < self.limit and self._clock() >= self._resume_at
 
     def _give_back(self) -> None:
         self.in_flight -= 1

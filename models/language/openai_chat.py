@@ -25,7 +25,7 @@ from models.language.workers import run_in_order
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-_LOOKED_UP_AT_ONCE = 250
+_LOOKED_UP_AT_ONCE = 64
 _WORKERS_PER_SLOT = 2
 """Questions that wait before a retry hold no place in flight; others take it meanwhile."""
 
