@@ -40,6 +40,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     chat_model: str = "gpt-4o-mini"
     openai_base_url: str | None = None
     chat_concurrency: int = 16
+    chat_row_tokens: int = 20_000
     chat_budget_usd: float | None = None
     chat_batch_poll_s: float = 30.0
     encoder: EncoderKind = "minilm"
