@@ -40,7 +40,7 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=safe(title) if title else None, title_justify="left", title_style="bold")
+    table = Table(title=Text(safe(title)) if title else None, title_justify="left", title_style="bold")
     for name in columns:
         numeric = any(isinstance(row.get(name), (int, float)) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -50,18 +50,22 @@ def show_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title:
 
 
 def show_json(content: Any) -> None:
-    """One JSON document on stdout; not-a-number becomes null, other characters stay as they are."""
-    json.dump(_plain(content), sys.stdout, ensure_ascii=False, indent=1, allow_nan=False)
-    sys.stdout.write("\n")
+    """One JSON document on stdout; not-a-number becomes null, what a terminal would obey is written as `\\u…`."""
+    document = json.dumps(_plain(content), ensure_ascii=False, indent=1, allow_nan=False)
+    sys.stdout.write("".join(map(_harmless, document)) + "\n")
 
 
 def show_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Rows as CSV on stdout, with a header line; nothing where a value is missing."""
+    """Rows as CSV on stdout, with a header line; nothing where a value is missing, no formula where a text is one."""
     import csv
+
+    from assets.spreadsheet import cell_text
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([["" if row.get(name) is None else row.get(name) for name in columns] for row in rows])
+    for row in rows:
+        values = ["" if row.get(name) is None else row.get(name) for name in columns]
+        writer.writerow([cell_text(safe(value)) if isinstance(value, str) else value for value in values])
 
 
 @contextmanager
@@ -125,6 +129,11 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"
     return safe(str(value))
+
+
+def _harmless(char: str) -> str:
+    """A character of a JSON document, escaped where it could move a cursor or turn the writing direction."""
+    return json.dumps(char)[1:-1] if char != "\n" and unicodedata.category(char)[0] == "C" else char
 
 
 def _plain(content: Any) -> Any:

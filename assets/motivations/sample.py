@@ -10,6 +10,8 @@ from assets.motivations.tables import MotivationRow
 from models.language.text import clean
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|~-])")
+_LINK = re.compile(r"(:(?=//)|\bwww\.(?=\w)|@(?=\w))", re.IGNORECASE)
+"""What Markdown of the usual dialects makes a link of without being asked; a space after it ends that."""
 _ROWS = 8
 _CHARACTERS = 240
 
@@ -31,11 +33,11 @@ def sample_table(rows: Sequence[MotivationRow]) -> str:
 
 
 def escape(text: str) -> str:
-    """One cell: no control characters, no HTML, no Markdown, no pipe; cut to a readable length.
+    """One cell: no control characters, no HTML, no Markdown, no pipe, nothing that turns into a link by itself.
 
     >>> escape("<b>a|b</b>")
     '&lt;b&gt;a\\\\|b&lt;/b&gt;'
     """
-    short = clean(text)
+    short = _LINK.sub(r"\1 ", clean(text))
     short = short if len(short) <= _CHARACTERS else short[: _CHARACTERS - 1] + "…"
     return _MARKDOWN.sub(r"\\\1", html.escape(short, quote=False))

@@ -13,6 +13,7 @@ from typing import Any
 
 from assets.evaluation.pairing import METRICS, Subject, verdict
 from assets.evaluation.slices import Slice
+from assets.spreadsheet import cell_text
 
 _NAMES = {
     "lightgcn": "LightGCN",
@@ -62,7 +63,7 @@ class Table:
             [
                 name
                 for at, label in enumerate(self.columns)
-                for name in ([label, f"{label} std"] if spread[at] else [label])
+                for name in map(cell_text, [label, f"{label} std"] if spread[at] else [label])
             ]
         )
         for row in self.rows:
@@ -70,7 +71,7 @@ class Table:
                 [
                     text
                     for at, cell in enumerate(row)
-                    for text in ([cell.text, cell.spread] if spread[at] else [cell.text])
+                    for text in map(cell_text, [cell.text, cell.spread] if spread[at] else [cell.text])
                 ]
             )
         return out.getvalue()
