@@ -66,7 +66,9 @@ class Dialogue:
         if isinstance(verdict, Retry):
             if turn.retries == self.max_retries:
                 return self._end(f"no answer after {self.attempts} attempts ({verdict.reason})", retryable=True)
-            self.turn = replace(turn, retries=turn.retries + 1)
+            # Some servers say 500 where they mean that they do not know the form.
+            instead = dialect.instead_of(turn.form, None) if verdict.status == 500 and turn.retries else None
+            self.turn = replace(turn, form=instead or turn.form, retries=turn.retries + 1)
         elif isinstance(verdict, Quarantine):
             instead = dialect.instead_of(turn.form, verdict.parameter) if verdict.status is not None else None
             if instead is None:

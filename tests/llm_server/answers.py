@@ -59,11 +59,11 @@ def objection(kind: str, request: dict[str, Any], settings: Settings) -> tuple[i
     mode = (request.get("response_format") or {}).get("type")
     if mode in settings.refuse_response_format:
         message = f"Invalid parameter: 'response_format' of type '{mode}' is not supported with this model."
-        return 400, error_body(message, None, wrong, "response_format")
+        return _refusal(settings, message, None, "response_format")
     for name in settings.refuse_parameters:
         if name in request:
             message = f"Unsupported parameter: '{name}' is not supported with this model."
-            return 400, error_body(message, "unsupported_parameter", wrong, name)
+            return _refusal(settings, message, "unsupported_parameter", name)
     if settings.max_input_chars is not None and max(map(len, _texts(kind, request))) > settings.max_input_chars:
         message = f"This model's maximum context length is {settings.max_input_chars // 4} tokens."
         return 400, error_body(message, "context_length_exceeded", wrong, "messages" if kind == "chat" else "input")
@@ -71,6 +71,12 @@ def objection(kind: str, request: dict[str, Any], settings: Settings) -> tuple[i
         message = f"batch size {len(_texts(kind, request))} > maximum allowed batch size {settings.max_texts}"
         return 400, error_body(message, None, wrong, "input")
     return None
+
+
+def _refusal(settings: Settings, message: str, code: str | None, param: str) -> tuple[int, bytes]:
+    if settings.refuse_status >= 500:
+        return settings.refuse_status, error_body(message, None, "internal_server_error")
+    return settings.refuse_status, error_body(message, code, "invalid_request_error", param)
 
 
 def body_of(kind: str, request: dict[str, Any], step: Step, settings: Settings) -> bytes:

@@ -119,9 +119,11 @@ class Settings:
     seed: int = 0
     """Of the storm."""
     refuse_response_format: tuple[str, ...] = ()
-    """Types of `response_format` that are answered 400."""
+    """Types of `response_format` that are answered with `refuse_status`."""
     refuse_parameters: tuple[str, ...] = ()
-    """Parameters that are answered 400."""
+    """Parameters that are answered so, too."""
+    refuse_status: int = 400
+    """Some servers say 500, and name no parameter then."""
     max_input_chars: int | None = None
     """A longer prompt, or a longer text to embed, is answered 400 `context_length_exceeded`."""
     max_texts: int | None = None

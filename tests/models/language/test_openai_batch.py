@@ -223,6 +223,13 @@ def test_a_form_that_the_endpoint_refuses_gives_way_to_a_plainer_one(endpoint: E
     assert len(endpoint.calls("create")) == 3
 
 
+def test_a_form_that_the_endpoint_answers_500_gives_way_to_a_plainer_one(endpoint: Endpoint, home: Path) -> None:
+    endpoint.play(settings={"refuse_response_format": ["json_schema"], "refuse_status": 500})
+    requests = some_requests(4)
+    assert_all_answered(requests, ask(endpoint, home, requests))
+    assert len(endpoint.calls("create")) == 3
+
+
 def test_an_empty_account_stops_the_run_after_one_batch(endpoint: Endpoint, home: Path) -> None:
     endpoint.play(lines=[{"match": "Fan 2", "status": 429, "code": "insufficient_quota", "always": True}])
     with pytest.raises(LmmrecError, match="insufficient_quota"):
