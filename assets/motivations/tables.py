@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PROMPTS, SHOWN, MOTIVATIONS = "prompts.parquet", "shown.parquet", "motivations.parquet"
-_ROWS_AT_ONCE = 2_000
+_ROWS_AT_ONCE = 2_048
+"""Also the rows of a row group: a reader of long texts holds a few groups at a time, not the file."""
 _LIST = "STRUCT(motivation VARCHAR, evidence VARCHAR[], strength DOUBLE)[]"
 PROMPT_TYPES = {
     "entity_idx": "BIGINT",
@@ -142,14 +143,16 @@ def write_rows(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str], path
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {identifier(name)}" for name, kind in types.items())
             return write_parquet(connection, f"SELECT {empty} LIMIT 0", path)
         listed = ", ".join(literal(part) for part in parts)
-        return write_parquet(connection, f"SELECT * FROM read_parquet([{listed}])", path)
+        everything = f"SELECT * FROM read_parquet([{listed}])"
+        return write_parquet(connection, everything, path, row_group_rows=_ROWS_AT_ONCE)
 
 
 def merge_rows(parts: Iterable[Path], path: Path) -> int:
     """Write the rows of several motivations files into one, by index, and return how many there are."""
     listed = ", ".join(literal(part) for part in parts)
     with connect(threads=1) as connection:
-        return write_parquet(connection, f"SELECT * FROM read_parquet([{listed}]) ORDER BY entity_idx", path)
+        ordered = f"SELECT * FROM read_parquet([{listed}]) ORDER BY entity_idx"
+        return write_parquet(connection, ordered, path, row_group_rows=_ROWS_AT_ONCE)
 
 
 def count_prompts(folder: Path) -> int:
