@@ -18,7 +18,7 @@ from typing import Any
 
 from models.language.chat import Answered, ChatRequest, Expense, Outcome, Source, Unanswered
 from models.language.motivation import Motivation, MotivationAnswer
-from models.language.quality.contact import leads_to_somebody
+from models.language.quality.contact import leads_away, leads_to_somebody
 from models.language.text import clean, cut_words
 
 NEGATIVE = -0.05
@@ -180,7 +180,8 @@ def _choose(sentences: Sequence[_Sentence], rarity: dict[str, float]) -> list[_S
 def _summary(request: ChatRequest, chosen: Sequence[_Sentence], sentiments: Sequence[float]) -> str:
     """Title and categories of an item, then the sentences that praise, then those that complain."""
     named = [clean(source.text) for source in request.sources if source.source_id in ("title", "categories")]
-    parts = [cut_words(text, 20).removesuffix(" …").rstrip(".") + "." for text in named if text]
+    fit = [text for text in named if text and not leads_away(text)]
+    parts = [cut_words(text, 20).removesuffix(" …").rstrip(".") + "." for text in fit]
     told = list(zip((sentence.text for sentence in chosen), sentiments, strict=True))
     parts += [text for text, sentiment in told if sentiment > NEGATIVE]
     parts += [text for text, sentiment in told if sentiment <= NEGATIVE]

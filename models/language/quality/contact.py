@@ -48,4 +48,9 @@ def names_a_secret(case: Case) -> bool:
 
 def leads_to_somebody(text: str) -> bool:
     """Whether a stranger's sentence holds any of the above: such sentences are not quoted."""
-    return any(pattern.search(text) for pattern in (_LINK, _DOMAIN, _E_MAIL, _PHONE, _NUMBER, _SECRET))
+    return leads_away(text) or any(pattern.search(text) for pattern in (_DOMAIN, _NUMBER))
+
+
+def leads_away(text: str) -> bool:
+    """Whether a title holds what not even the catalogue makes public: links, addresses, keys."""
+    return any(pattern.search(text) for pattern in (_LINK, _E_MAIL, _PHONE, _SECRET))

@@ -92,3 +92,23 @@ def test_whatever_strangers_write_gives_a_valid_grounded_answer_or_none(texts: l
         assert cited <= shown
         assert 0 < len(outcome.answer.summary.split()) <= request.max_words
         assert MotivationAnswer.model_validate(outcome.answer.model_dump()) == outcome.answer
+
+
+def test_f11_f13_what_leads_away_is_not_quoted_and_the_rest_of_the_source_is() -> None:
+    answer = answer_of(
+        request_of(
+            "Lovely soft towel for the beach. Ask jane.doe@mail.example for it! See https://evil.example/x now. Dries fast.",
+            "Call +43 512 123 4567 at once. The colour fades.",
+        )
+    )
+    said = answer.model_dump_json()
+    assert all(word in said for word in ("soft towel", "Dries fast", "colour fades"))
+    assert not any(word in said for word in ("jane", "evil", "512"))
+
+
+def test_a_title_that_leads_away_is_left_out_and_one_with_a_domain_name_stays() -> None:
+    review = Source("r1", "review", "A gentle light for the night.")
+    for title, kept in (("Lamp https://evil.example/x", False), ("Amazon.com lamp", True)):
+        answer = answer_of(render("item", "0", [Source("title", "title", title), review], PromptConfig()))
+        assert (title in answer.summary) is kept
+        assert "gentle light" in answer.summary
