@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome, Unanswered, Usage
+from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome
 from models.language.dialect import Dialect
+from models.language.dialogue import Dialogue, Turn, answer_at_hand, for_twin
 from models.language.gateway import Gateway
-from models.language.motivation import MotivationAnswer, UnusableAnswerError
-from models.language.questions import MAX_REASKS, Question, expense_of, question_of
+from models.language.motivation import MotivationAnswer
+from models.language.questions import Question, expense_of, question_of
 from models.language.store import Store
-from models.language.verdict import Ok, Quarantine, Reask
 from models.language.workers import run_in_order
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class OpenAIChatModel:
         while some := [question_of(request, self._config) for request in islice(remaining, _LOOKED_UP_AT_ONCE)]:
             known = store.answers([question.name for question in some])
             for question in some:
-                yield _Job(question, _reread(question, known.get(question.name)))
+                yield _Job(question, answer_at_hand(question, known.get(question.name)))
 
 
 @dataclass
@@ -98,8 +98,8 @@ class _Talk:
         if job.at_hand is not None:
             return Answered(question.request.id, job.at_hand, cached=True)
         if (twin := self.under_way.get(question.name)) is not None:
-            return _for_twin(question.request.id, await asyncio.shield(twin))
-        since = _reread(question, self.store.answers([question.name]).get(question.name))
+            return for_twin(question.request.id, await asyncio.shield(twin))
+        since = answer_at_hand(question, self.store.answers([question.name]).get(question.name))
         if since is not None:
             return Answered(question.request.id, since, cached=True)
         waiting = self.under_way[question.name] = asyncio.get_running_loop().create_future()
@@ -112,52 +112,17 @@ class _Talk:
             del self.under_way[question.name]
 
     async def _ask(self, client: AsyncOpenAI, question: Question) -> Outcome:
-        name, request_id, expected = question.name, question.request.id, question.expected_tokens
-        usage, attempts, reasks, longer, complaint = Usage(), 0, 0, False, ""
-        form = self.dialect.form
-        while True:
-            if usage.tokens + sum(expected) > self.config.row_tokens:
-                cap = f"{self.config.row_tokens:,} tokens, LMMREC_CHAT_ROW_TOKENS"
-                return Unanswered(request_id, f"the next call would exceed the cap of one row ({cap})", usage=usage)
-            body = question.body(self.config.model, form, complaint, longer)
+        """Turn after turn; the gateway has retried whatever can be."""
+        dialogue = Dialogue(question, Turn(self.dialect.form), max_retries=0, row_tokens=self.config.row_tokens)
+        outcome = dialogue.too_dear()
+        while outcome is None:
 
-            async def send(body: dict[str, Any] = body) -> Any:
-                return await client.post("/chat/completions", body=body, cast_to=object)
+            async def send() -> Any:
+                return await client.post("/chat/completions", body=dialogue.body(self.config.model), cast_to=object)
 
-            called = await self.gateway.call(name, send, question.read, expected, attempts + 1)
-            usage, attempts, verdict = usage + called.usage, called.attempts, called.verdict
-            if isinstance(verdict, Ok | Reask) or (isinstance(verdict, Quarantine) and verdict.status is None):
-                self.dialect.understood(form)
-            if isinstance(verdict, Ok):
-                return Answered(request_id, verdict.value, usage)
-            if isinstance(verdict, Reask):
-                if verdict.cut and longer:
-                    return Unanswered(request_id, "the answer was cut twice", usage=usage)
-                if not verdict.cut and reasks == MAX_REASKS:
-                    said = f"no valid answer after {reasks} re-asks: {verdict.complaint}"
-                    return Unanswered(request_id, said, usage=usage)
-                longer = longer or verdict.cut
-                reasks, complaint = reasks + (not verdict.cut), complaint if verdict.cut else verdict.complaint
-            elif isinstance(verdict, Quarantine):
-                instead = self.dialect.instead_of(form, verdict.parameter) if verdict.status is not None else None
-                if instead is None:
-                    return Unanswered(request_id, verdict.reason, usage=usage)
-                form = instead
-            else:
-                said = f"no answer after {attempts} attempts ({verdict.reason})"
-                return Unanswered(request_id, said, retryable=True, usage=usage)
-
-
-def _reread(question: Question, raw: str | None) -> MotivationAnswer | None:
-    """A stored answer; None where there is none, or it no longer fits."""
-    try:
-        return None if raw is None else question.parse(raw)
-    except UnusableAnswerError:
-        return None
-
-
-def _for_twin(request_id: str, outcome: Outcome) -> Outcome:
-    """The same outcome for an equal request: paid once."""
-    if isinstance(outcome, Answered):
-        return Answered(request_id, outcome.answer, cached=True)
-    return replace(outcome, id=request_id, usage=Usage())
+            called = await self.gateway.call(
+                question.name, send, question.read, question.expected_tokens, dialogue.attempts + 1
+            )
+            dialogue.usage, dialogue.attempts = dialogue.usage + called.usage, called.attempts
+            outcome = dialogue.hear(called.verdict, self.dialect)
+        return outcome
