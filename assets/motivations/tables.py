@@ -84,7 +84,10 @@ class MotivationRow:
     def of_stored(cls, columns: Mapping[str, Any]) -> MotivationRow:
         """The row as it stands in a motivations file; lists as `read_motivations` gives them."""
         active, passive = (
-            tuple(Motivation.model_construct(**motivation) for motivation in columns[side] or ())
+            tuple(
+                Motivation.model_construct(**motivation | {"evidence": tuple(motivation["evidence"] or ())})
+                for motivation in columns[side] or ()
+            )
             for side in ("active", "passive")
         )
         return cls(

@@ -212,6 +212,14 @@ def test_f33_no_command_tried_to_reach_a_network(ran: tuple[Path, str], shown: d
     assert not (ran[0].parent / "tried").exists(), (ran[0].parent / "tried").read_text()
 
 
+def test_f33_the_demo_needs_no_network(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    lmmrec(home, "run", "demo", "--until", "motivations")
+    assert Lake(home).record(Address("validated_motivations", "demo")) is not None
+    assert not (tmp_path / "tried").exists()
+
+
 def test_f33_the_guard_would_have_seen_it(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(GUARD)
     environment = os.environ | {"PYTHONPATH": str(tmp_path), "TRIED": str(tmp_path / "tried")}
