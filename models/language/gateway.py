@@ -111,8 +111,9 @@ class Gateway:
         read: Callable[[Any], Verdict[Value]],
         expected_tokens: tuple[int, int],
         first: int = 1,
+        failures: range = range(MAX_ATTEMPTS),
     ) -> Called[Value]:
-        """One request, however many attempts that takes.
+        """One request, until it is answered or has failed often enough.
 
         Args:
             name: hash of the request, for the ledger and the store.
@@ -120,11 +121,12 @@ class Gateway:
             read: judges that body.
             expected_tokens: (input, output) for the budget and where the endpoint does not count.
             first: number of the first attempt in the ledger.
+            failures: how often it has failed before, and how often it may have failed in the end.
 
         Raises:
             LmmrecError: no request can be answered any more, the budget is reached, or the store cannot be written.
         """
-        usage, failed, turned_away, number = Usage(), 0, 0, first
+        usage, failed, turned_away, number = Usage(), failures.start, 0, first
         while True:
             verdict, took = await self._attempt(name, send, read, expected_tokens, number)
             usage += took
@@ -133,7 +135,7 @@ class Gateway:
             if not isinstance(verdict, Retry):
                 return Called(verdict, usage, number)
             failed, turned_away = failed + (not verdict.too_many), turned_away + verdict.too_many
-            if failed == MAX_ATTEMPTS or turned_away == MAX_TURNED_AWAY:
+            if failed == failures.stop or turned_away == MAX_TURNED_AWAY * len(failures) // MAX_ATTEMPTS:
                 return Called(verdict, usage, number)
             wait_s = backoff_s(failed + turned_away, self._random) if verdict.wait_s is None else verdict.wait_s
             await asyncio.sleep(wait_s)

@@ -19,6 +19,7 @@ from models.language.dialogue import Dialogue, Turn, answer_at_hand, for_twin
 from models.language.gateway import Gateway
 from models.language.motivation import MotivationAnswer
 from models.language.questions import Question, expense_of, question_of
+from models.language.retry import MAX_ATTEMPTS
 from models.language.store import Store
 from models.language.workers import run_in_order
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _LOOKED_UP_AT_ONCE = 64
 _WORKERS_PER_SLOT = 2
 """Questions that wait before a retry hold no place in flight; others take it meanwhile."""
+_ATTEMPTS_PER_TURN = 2
+"""Failures before a plainer form is considered: some endpoints answer 500 to a form that they do not know."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +115,23 @@ class _Talk:
             del self.under_way[question.name]
 
     async def _ask(self, client: AsyncOpenAI, question: Question) -> Outcome:
-        """Turn after turn; the gateway has retried whatever can be."""
-        dialogue = Dialogue(question, Turn(self.dialect.form), max_retries=0, row_tokens=self.config.row_tokens)
+        """Turn after turn; within a turn the gateway tries twice."""
+        turns = MAX_ATTEMPTS // _ATTEMPTS_PER_TURN
+        dialogue = Dialogue(question, Turn(self.dialect.form), turns - 1, self.config.row_tokens)
         outcome = dialogue.too_dear()
         while outcome is None:
 
             async def send() -> Any:
                 return await client.post("/chat/completions", body=dialogue.body(self.config.model), cast_to=object)
 
+            failed = dialogue.turn.retries * _ATTEMPTS_PER_TURN
             called = await self.gateway.call(
-                question.name, send, question.read, question.expected_tokens, dialogue.attempts + 1
+                question.name,
+                send,
+                question.read,
+                question.expected_tokens,
+                dialogue.attempts + 1,
+                range(failed, failed + _ATTEMPTS_PER_TURN),
             )
             dialogue.usage, dialogue.attempts = dialogue.usage + called.usage, called.attempts
             outcome = dialogue.hear(called.verdict, self.dialect)

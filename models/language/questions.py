@@ -14,6 +14,7 @@ from models.language.chat import ChatConfig, ChatRequest, Expense
 from models.language.dialect import Form
 from models.language.motivation import SCHEMA_VERSION, MotivationAnswer, UnusableAnswerError, json_schema, parse_answer
 from models.language.prices import find_price
+from models.language.quality import complaint, hard, judge_answer
 from models.language.store import request_sha256
 from models.language.text import estimate_tokens
 from models.language.verdict import Ok, Quarantine, Reask
@@ -72,10 +73,13 @@ class Question:
         """The answer in a raw text.
 
         Raises:
-            UnusableAnswerError: it does not fit this question.
+            UnusableAnswerError: it breaks the schema, or a law of `quality` that forbids publication.
         """
         request = self.request
-        return parse_answer(raw, {source.source_id for source in request.sources}, request.max_words)
+        answer = parse_answer(raw, {source.source_id for source in request.sources}, request.max_words)
+        if flaws := hard(judge_answer(request, answer)):
+            raise UnusableAnswerError(complaint(flaws))
+        return answer
 
 
 def question_of(request: ChatRequest, config: ChatConfig) -> Question:

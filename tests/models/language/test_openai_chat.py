@@ -387,20 +387,22 @@ def test_f1_an_endpoint_with_a_rate_limit_is_used_without_giving_anything_up(end
     assert len(endpoint.calls()) < 90
 
 
+@pytest.mark.parametrize("status", [400, 500])
 @pytest.mark.parametrize(
     ("refused", "last"),
     [(["json_schema"], "json_object"), (["json_schema", "json_object"], None)],
     ids=["no schema", "no structured output"],
 )
 def test_an_endpoint_without_structured_output_is_spoken_to_more_plainly_and_its_answers_are_found_again(
-    endpoint: Endpoint, home: Path, refused: list[str], last: str | None
+    endpoint: Endpoint, home: Path, refused: list[str], last: str | None, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endpoint.play(settings={"refuse_response_format": refused})
+    monkeypatch.setattr("models.language.gateway.backoff_s", lambda attempt, source: 0.01)
+    endpoint.play(settings={"refuse_response_format": refused, "refuse_status": status})
     requests = some_requests(20)
     assert all(isinstance(outcome, Answered) for outcome in ask(endpoint, home, requests, concurrency=2).values())
     calls = endpoint.calls()
     assert calls[-1]["request"].get("response_format", {}).get("type") == last
-    assert sum(call["status"] == 400 for call in calls) <= 2 * 2 * len(refused)
+    assert sum(call["status"] == status for call in calls) <= 2 * 2 * len(refused) * (4 if status == 500 else 1)
     ask(endpoint, home, requests)
     assert len(endpoint.calls()) == len(calls)
 
