@@ -21,13 +21,51 @@ from models.errors import LmmrecError
 _INT32_MAX = 2**31 - 1
 MAX_ROW_SHARE = 0.05
 """Up to this share of the nodes, the deepest layer is computed for the wanted rows alone; cutting them out costs as well."""
+SPLIT_ENTRIES = 2**20
+"""Stored entries from which users' and items' rows are multiplied apart: below, the second call costs more than it gains;
+above, one call for both was measured to take a quarter to a half longer (MKL, two threads)."""
+
+
+class NodeMatrix(NamedTuple):
+    """A (nodes, nodes) sparse CSR matrix whose large products are taken for users and items apart."""
+
+    whole: Tensor
+    parts: tuple[Tensor, ...]
+    """Its rows in order, (rows, nodes) CSR in the same memory: the users' and the items', or all of them where few."""
+
+    def __matmul__(self, table: Tensor) -> Tensor:
+        """(nodes, d) -> (nodes, d); a third faster with beta = 0: the result is neither cleared nor copied beforehand."""
+        result = torch.empty_like(table)
+        return self._plus(table, result, 0.0, result)
+
+    def plus(self, table: Tensor, term: Tensor, weight: float) -> Tensor:
+        """weight·term + A table."""
+        return self._plus(table, term, weight, torch.empty_like(table))
+
+    def _plus(self, table: Tensor, term: Tensor, weight: float, result: Tensor) -> Tensor:
+        sizes = [part.shape[0] for part in self.parts]
+        for part, own, out in zip(self.parts, torch.split(term, sizes), torch.split(result, sizes), strict=True):
+            torch.addmm(own, part, table, beta=weight, out=out)
+        return result
+
+
+def node_matrix(whole: Tensor, num_users: int) -> NodeMatrix:
+    """In two parts on a CPU from `SPLIT_ENTRIES` on."""
+    indptr, indices, values = whole.crow_indices(), whole.col_indices(), whole.values()
+    if values.is_cuda or len(values) < SPLIT_ENTRIES:
+        return NodeMatrix(whole, (whole,))
+    middle, num_nodes = len(values) // 2, whole.shape[1]  # each pair is stored once on either side
+    of_users = sparse_csr(indptr[: num_users + 1], indices[:middle], values[:middle], (num_users, num_nodes))
+    starts = indptr[num_users:] - middle
+    of_items = sparse_csr(starts, indices[middle:], values[middle:], (num_nodes - num_users, num_nodes))
+    return NodeMatrix(whole, (of_users, of_items))
 
 
 class Adjacency(NamedTuple):
-    """One (possibly thinned) adjacency A and its transpose, both (nodes, nodes) sparse CSR float32."""
+    """One (possibly thinned) adjacency A and its transpose."""
 
-    matrix: Tensor
-    transpose: Tensor
+    matrix: NodeMatrix
+    transpose: NodeMatrix
 
 
 class Propagated(NamedTuple):
@@ -72,10 +110,9 @@ class BipartiteGraph:
         if keep_prob >= 1.0:
             return self.full
         draws = rng.integers(0, 1 << 16, size=2 * self.num_edges, dtype=np.uint16)
-        kept = torch.from_numpy(draws < round(keep_prob * (1 << 16))).to(self.device)
-        values = self._values * kept.view(torch.uint8)  # twice as fast as by a bool
-        transposed = values.index_select(0, self._transpose_position)
-        return Adjacency(self._with_values(values), self._with_values(transposed))
+        kept = torch.from_numpy(draws < round(keep_prob * (1 << 16))).to(self.device).view(torch.uint8)
+        transposed = kept.index_select(0, self._transpose_position)  # of single bytes more stay in a cache
+        return Adjacency(self._with_values(self._values * kept), self._with_values(self._values * transposed))
 
     def reweighting(self, gamma: float, divisor: float) -> Tensor:
         """Factors that turn the weight of user u and item i into d_u^-gamma·d_i^-(1-gamma) / divisor, in both directions.
@@ -90,8 +127,9 @@ class BipartiteGraph:
         both = factor[rows] * factor[self._indices.cpu().numpy()] / divisor
         return torch.from_numpy(both.astype(np.float32)).to(self.device)
 
-    def _with_values(self, values: Tensor) -> Tensor:
-        return sparse_csr(self._indptr, self._indices, values, (self.num_nodes, self.num_nodes))
+    def _with_values(self, values: Tensor) -> NodeMatrix:
+        whole = sparse_csr(self._indptr, self._indices, values, (self.num_nodes, self.num_nodes))
+        return node_matrix(whole, self.num_users)
 
 
 def reweighted(adjacency: Adjacency, factors: Tensor) -> Adjacency:
@@ -102,9 +140,11 @@ def reweighted(adjacency: Adjacency, factors: Tensor) -> Adjacency:
     )
 
 
-def _times(matrix: Tensor, factors: Tensor) -> Tensor:
-    shape = (matrix.shape[0], matrix.shape[1])
-    return sparse_csr(matrix.crow_indices(), matrix.col_indices(), matrix.values() * factors, shape)
+def _times(matrix: NodeMatrix, factors: Tensor) -> NodeMatrix:
+    whole = matrix.whole
+    shape = (whole.shape[0], whole.shape[1])
+    scaled = sparse_csr(whole.crow_indices(), whole.col_indices(), whole.values() * factors, shape)
+    return node_matrix(scaled, matrix.parts[0].shape[0])
 
 
 def binary_csr(matrix: sp.csr_matrix) -> sp.csr_matrix:
@@ -157,11 +197,11 @@ class _Propagate(torch.autograd.Function):
         return _horner(ctx.transpose, gradients[0], ctx.weights), None, None
 
 
-def _horner(matrix: Tensor, term: Tensor, weights: Sequence[float]) -> Tensor:
+def _horner(matrix: NodeMatrix, term: Tensor, weights: Sequence[float]) -> Tensor:
     """sum_k weights[k]·matrix^k term in K products, from the last k down."""
     z = weights[-1] * term
     for weight in reversed(weights[:-1]):
-        z = torch.addmm(term, matrix, z, beta=weight)
+        z = matrix.plus(z, term, weight)
     return z
 
 
@@ -175,7 +215,7 @@ class _Layers(torch.autograd.Function):
         ctx.transpose, ctx.num_nodes, ctx.rows = adjacency.transpose, len(table), rows
         layer, picked = table, [table.index_select(0, rows)]
         for _ in weights[1:-1]:
-            layer = _product(adjacency.matrix, layer)
+            layer = adjacency.matrix @ layer
             picked.append(layer.index_select(0, rows))
         if len(weights) > 1:
             picked.append(_product_of_rows(adjacency.matrix, layer, rows))
@@ -191,32 +231,24 @@ class _Layers(torch.autograd.Function):
         for k in range(len(of_layers) - 1, -1, -1):
             z.index_add_(0, ctx.rows, of_layers[k])
             if k > 0:
-                z = _product(ctx.transpose, z)
+                z = ctx.transpose @ z
         return z, None, None, None
 
 
-def _product(matrix: Tensor, table: Tensor) -> Tensor:
-    """`matrix @ table`, a third faster: with beta = 0 the result is neither filled with zeros nor copied beforehand."""
-    result = table.new_empty(len(matrix), table.shape[1])
-    return torch.addmm(result, matrix, table, beta=0.0, out=result)
-
-
-def _product_of_rows(matrix: Tensor, table: Tensor, rows: Tensor) -> Tensor:
+def _product_of_rows(matrix: NodeMatrix, table: Tensor, rows: Tensor) -> Tensor:
     """`(matrix @ table)[rows]`, through a CSR matrix of these rows alone where that is less work."""
     if len(rows) > MAX_ROW_SHARE * len(table):
-        return _product(matrix, table).index_select(0, rows)
-    start = matrix.crow_indices()
+        return (matrix @ table).index_select(0, rows)
+    whole = matrix.whole
+    start = whole.crow_indices()
     first, counts = start[rows], start[rows + 1] - start[rows]
     indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0, dtype=torch.int32)])
     entries = torch.repeat_interleave(first - indptr[:-1], counts)
     entries += torch.arange(len(entries), device=entries.device, dtype=torch.int32)
-    part = sparse_csr(
-        indptr,
-        matrix.col_indices().index_select(0, entries),
-        matrix.values().index_select(0, entries),
-        (len(rows), len(table)),
-    )
-    return _product(part, table)
+    columns, values = (part.index_select(0, entries) for part in (whole.col_indices(), whole.values()))
+    part = sparse_csr(indptr, columns, values, (len(rows), len(table)))
+    result = table.new_empty(len(rows), table.shape[1])
+    return torch.addmm(result, part, table, beta=0.0, out=result)
 
 
 def sparse_csr(indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -71,7 +71,7 @@ class WeightedGCL(BaseModel):
         rows = step.rows.nodes()
         layer, noisy = self.table.detach(), self.layer_weights[0] * self.table.index_select(0, rows)
         for weight in self.layer_weights[1:]:
-            layer = torch.mm(step.adjacency.matrix, layer)
+            layer = step.adjacency.matrix @ layer
             layer.add_(signed_noise(layer, self.config.noise, step.noise))
             noisy.add_(layer.index_select(0, rows), alpha=weight)
         return noisy - step.propagated.final

@@ -41,7 +41,7 @@ def test_a_share_is_the_flow_through_that_edge() -> None:
     training = TrainingConfig(batch_size=8, learning_rate=0.05, max_epochs=5, evaluate_every=0)
     config = LightGCNConfig(dim=4, num_layers=3)
     model = fit(TrainingData(TRAIN, sp.csr_matrix(TRAIN.shape)), config, None, training, RunConfig(threads=1))
-    adjacency = BipartiteGraph(TRAIN).full.matrix.to_dense().double().numpy()
+    adjacency = BipartiteGraph(TRAIN).full.matrix.whole.to_dense().double().numpy()
     layers = reference.layers(adjacency, model.parameters["base.table"].double().numpy(), 3)
     user, item = 2, 5
     found = attribute(model, TRAIN, user, item)

@@ -9,15 +9,15 @@ import torch
 from hypothesis import given, settings
 from torch_geometric.nn import LGConv
 
-from models.graph import Adjacency, BipartiteGraph, binary_csr, propagate
+from models.graph import Adjacency, BipartiteGraph, NodeMatrix, binary_csr, node_matrix, propagate
 from tests.models.strategies import interactions, random_interactions
 from tests.reference import graph_models as reference
 
 pytestmark = pytest.mark.unit
 
 
-def dense(matrix: torch.Tensor) -> np.ndarray:
-    return matrix.to_dense().numpy()
+def dense(matrix: NodeMatrix) -> np.ndarray:
+    return matrix.whole.to_dense().numpy()
 
 
 @given(interactions())
@@ -27,7 +27,7 @@ def test_the_adjacency_is_the_symmetric_normalisation(train: np.ndarray) -> None
 
 
 def test_positions_are_int32_so_that_the_fast_product_is_taken() -> None:
-    matrix = BipartiteGraph(random_interactions(5, 7, 0.3, 0)).full.matrix
+    matrix = BipartiteGraph(random_interactions(5, 7, 0.3, 0)).full.matrix.whole
     assert matrix.crow_indices().dtype == torch.int32
     assert matrix.col_indices().dtype == torch.int32
 
@@ -99,6 +99,22 @@ def test_the_deepest_layer_is_the_same_for_the_wanted_rows_alone(share: float, m
     torch.testing.assert_close(wanted.final, everything.final[rows])
 
 
+@pytest.mark.parametrize("rows", [None, list(range(50))])
+def test_users_and_items_apart_give_the_same_bits_as_both_at_once(
+    rows: list[int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, found = random_interactions(30, 20, 0.2, 3), []
+    train[4] = 0.0  # a user without edges
+    for entries in (2**20, 0):
+        monkeypatch.setattr("models.graph.SPLIT_ENTRIES", entries)
+        dropped = BipartiteGraph(train).drop_edges(0.7, np.random.default_rng(0))
+        assert len(dropped.matrix.parts) == (2 if entries == 0 else 1)
+        table = torch.randn(50, 8, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        final = propagate(dropped, table, (1.0, 0.5, 2.0), None if rows is None else torch.tensor(rows)).final
+        found.append((final, *torch.autograd.grad(final.square().sum(), table)))
+    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+
+
 def test_propagation_equals_that_of_torch_geometric() -> None:
     train = random_interactions(30, 20, 0.2, 3)
     graph = BipartiteGraph(train)
@@ -115,7 +131,7 @@ def test_propagation_equals_that_of_torch_geometric() -> None:
 def test_the_written_gradient_is_the_numerical_one_on_a_dropped_graph(rows: list[int] | None) -> None:
     graph = BipartiteGraph(random_interactions(4, 5, 0.5, 1))
     dropped = graph.drop_edges(0.6, np.random.default_rng(2))
-    adjacency = Adjacency(dropped.matrix.double(), dropped.transpose.double())
+    adjacency = Adjacency(*(node_matrix(matrix.whole.double(), graph.num_users) for matrix in dropped))
     table = torch.randn(graph.num_nodes, 2, dtype=torch.float64, requires_grad=True)
 
     def outputs(table: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -106,12 +106,12 @@ def test_an_edge_dropped_in_a_step_is_missing_in_every_power_in_that_direction()
     dropped = graph.drop_edges(0.5, np.random.default_rng(0))
     with torch.no_grad():
         found = model.propagate(dropped, model.table).final.numpy()
-    kept = dropped.matrix.to_dense().numpy() != 0.0
+    kept = dropped.matrix.whole.to_dense().numpy() != 0.0
     table = model.table.detach().double().numpy()
     powers = [reference.bipartite(TRAIN.toarray().astype(np.float64), gamma) * kept for gamma in model.config.gammas]
     np.testing.assert_allclose(found, table + np.mean(powers, axis=0) @ table, atol=1e-5)
-    transposed = reweighted(dropped, model.factors[0]).transpose.to_dense()
-    torch.testing.assert_close(transposed, reweighted(dropped, model.factors[0]).matrix.to_dense().T)
+    transposed = reweighted(dropped, model.factors[0]).transpose.whole.to_dense()
+    torch.testing.assert_close(transposed, reweighted(dropped, model.factors[0]).matrix.whole.to_dense().T)
 
 
 def test_gradients_of_table_theta_and_omega_are_those_of_the_dense_polynomial() -> None:

@@ -78,7 +78,7 @@ def test_the_contrast_is_that_of_two_whole_noisy_passes(config: WeightedGCLConfi
     run = trainer(config)
     batch = some_batch(run)
     rows, rng = distinct_rows(batch), np.random.default_rng(5)
-    adjacency, table = run.graph.full.matrix.to_dense().double().numpy(), run.base.table.detach().double().numpy()
+    adjacency, table = run.graph.full.matrix.whole.to_dense().double().numpy(), run.base.table.detach().double().numpy()
     noises = [rng.integers(1 << 16, size=(len(rows.nodes()), 16), dtype=np.uint16) for _ in range(2)]
     views = [
         reference.weightedgcl_view(adjacency, table, config.num_layers, config.noise, rows.nodes().tolist(), noise)
@@ -99,7 +99,7 @@ def test_simgcl_adds_noise_after_each_layer_and_sums_them_all() -> None:
     run = trainer(config)
     batch = some_batch(run)
     rows, rng = distinct_rows(batch), np.random.default_rng(5)
-    adjacency, table = run.graph.full.matrix.to_dense().double().numpy(), run.base.table.detach().double().numpy()
+    adjacency, table = run.graph.full.matrix.whole.to_dense().double().numpy(), run.base.table.detach().double().numpy()
     views = []
     for _ in range(2):
         noises = [rng.integers(1 << 16, size=(USERS + ITEMS, 16), dtype=np.uint16) for _ in range(2)]
@@ -126,7 +126,7 @@ def test_the_gradient_is_that_of_the_noisy_pass() -> None:
     step = step_of(run, batch)
     contrast = run.base.loss(step, *run.enhancer.change_final(step))["contrast"].value
     (found,) = torch.autograd.grad(contrast, run.base.table)
-    adjacency = run.graph.full.matrix.to_dense()
+    adjacency = run.graph.full.matrix.whole.to_dense()
     rows, rng, views = distinct_rows(batch), np.random.default_rng(5), []
     for _ in range(2):
         layer, total = run.base.table, run.base.table

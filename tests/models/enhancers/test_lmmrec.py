@@ -145,7 +145,7 @@ def test_the_auxiliary_loss_is_equations_7_to_9_on_the_distinct_ids_of_each_role
 
 def views_by_hand(model: Trainer, tower: Any, prototypes: Any, table: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """p and h of all nodes by the slow twins."""
-    adjacency = model.graph.full.matrix.to_dense().double().numpy()
+    adjacency = model.graph.full.matrix.whole.to_dense().double().numpy()
     layers = [table.detach().double().numpy()]
     for _ in range(2):
         layers.append(adjacency @ layers[-1])
@@ -401,7 +401,7 @@ def test_the_teacher_can_match_texts_with_its_propagated_rows() -> None:
     assert enhancer.teacher is not None
     p, h = views_by_hand(model, enhancer.tower, enhancer.prototypes, model.base.table)
     _, taught = views_by_hand(model, enhancer.teacher.tower, enhancer.teacher.prototypes, enhancer.teacher.table)
-    adjacency = model.graph.full.matrix.to_dense().double().numpy()
+    adjacency = model.graph.full.matrix.whole.to_dense().double().numpy()
     table = enhancer.teacher.table.double().numpy()
     x = table + adjacency @ table + adjacency @ adjacency @ table
     users, active, passive = roles(batch)
