@@ -52,7 +52,7 @@ def test_three_optimiser_steps_on_a_dropped_graph_equal_hand_built_ones() -> Non
     first, second = np.zeros_like(table), np.zeros_like(table)
     for step, batch in enumerate(list(model.sampler.epoch(torch.device("cpu")))[:3], start=1):
         dropped = model.graph.drop_edges(0.7, same_drops)
-        forward, backward = (matrix.to_dense().double().numpy() for matrix in dropped)
+        forward, backward = (matrix.whole.to_dense().double().numpy() for matrix in dropped)
         gradient = gradient_by_hand(table, forward, backward, tuple(rows.numpy() for rows in batch), 1e-2)
         table, first, second = reference.adam_step(table, gradient, first, second, step, 0.05)
         model.run_step(batch, 0.0)
