@@ -1,10 +1,12 @@
 """How training grows: seconds per edge and peak memory of LightGCN on 0.1, 1 and 10 million synthetic edges.
 
-    python -m benchmarks.growth [--edges 100000 1000000 10000000] [--steps 30] [--threads 2] [--name growth]
+    python -m benchmarks.growth [--edges 100000 1000000 10000000] [--steps 30] [--threads 2]
+                                 [--shapes wider denser] [--name growth]
 
 Each size has a process of its own. Up to `--whole` edges whole epochs are timed; above, `--steps` steps and the sampling of
-one whole epoch, and the epoch is computed from them. Peak memory stands beside the formula of docs/models.md, which
-`predicted_bytes` states in code.
+one whole epoch, and the epoch is computed from them. Two shapes are measured: users and items in proportion to edges
+(`wider`, the hardest for a cache), and as their square root (`denser`). Peak memory stands beside the formula of
+docs/models.md, which `predicted_bytes` states in code.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import scipy.sparse as sp
 from benchmarks.machine import machine
 from benchmarks.peers.data import DIM
 from benchmarks.peers.protocol import ROOT, environment, peak_rss_mb
-from benchmarks.synthetic import zipf_interactions
+from benchmarks.synthetic import SHAPES, zipf_interactions
 from benchmarks.tables import figure, text_table, write_result
 
 BITMAP_LIMIT_BYTES = 256 * 2**20
@@ -79,26 +81,29 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--batch", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=SHAPES)
     parser.add_argument("--name", default="growth")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         print(json.dumps(measure(given.child, given.batch, given.steps or None, given.threads)))
         return
-    before, found = machine(given.threads), []
+    before = machine(given.threads)
+    found: dict[str, list[dict[str, Any]]] = {shape: [] for shape in given.shapes}
     with tempfile.TemporaryDirectory() as scratch:
-        for edges in given.edges:
-            path = Path(scratch) / f"{edges}.npz"
-            sp.save_npz(path, zipf_interactions(edges), compressed=False)
-            found.append(_in_child(path, given, 0 if edges <= given.whole else given.steps))
-            path.unlink()
-    print(render(found))
+        for shape, rows in found.items():
+            for edges in given.edges:
+                path = Path(scratch) / f"{edges}.npz"
+                sp.save_npz(path, zipf_interactions(edges, shape=shape), compressed=False)
+                rows.append(_in_child(path, given, 0 if edges <= given.whole else given.steps))
+                path.unlink()
+            print(f"{shape}:\n{render(rows)}\n")
     result = {
         "what": f"LightGCN, d = {DIM}, K = 3, batch {given.batch}, synthetic Zipf-like interactions",
         "machine": before,
         "found": found,
     }
-    print(f"\n{write_result(given.name, result)}")
+    print(write_result(given.name, result))
 
 
 def render(found: list[dict[str, Any]]) -> str:
@@ -130,9 +135,10 @@ def render(found: list[dict[str, Any]]) -> str:
         ]
         for one in found
     ]
+    growth = found[-1]["step_ns_per_edge"] / found[0]["step_ns_per_edge"]
     starred = [one for one in found if not one["whole_epoch"]]
     notes = [f"* computed from {one['steps']} steps and the sampling of one epoch" for one in starred[:1]]
-    return "\n".join([text_table(columns, rows), *notes])
+    return "\n".join([text_table(columns, rows), f"a step's time per edge, last to first: {growth:.2f}", *notes])
 
 
 def _in_child(path: Path, given: argparse.Namespace, steps: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import growth
 from benchmarks.growth import predicted_bytes
-from benchmarks.synthetic import zipf_interactions
+from benchmarks.synthetic import population, zipf_interactions
 from models.training import sampler
 
 pytestmark = pytest.mark.unit
@@ -20,6 +20,13 @@ def test_there_are_exactly_as_many_distinct_pairs_as_asked_for() -> None:
         assert matrix.nnz == edges
         assert set(matrix.data) == {1.0}
         assert matrix.has_canonical_format
+
+
+def test_a_denser_graph_has_the_same_first_size_and_then_fewer_users_with_more_each() -> None:
+    assert population(100_000, "denser") == population(100_000, "wider") == (10_000, 1_000)
+    denser = zipf_interactions(400_000, shape="denser")
+    assert denser.shape == (20_000, 2_000)
+    assert denser.nnz == 400_000
 
 
 def test_the_same_seed_gives_the_same_matrix_and_another_seed_another() -> None:
