@@ -1,6 +1,5 @@
 """Asset checks of the motivations stage: the rules of the gate as partitioned, blocking checks."""
 
-from collections import Counter
 from itertools import chain
 
 import dagster as dg
@@ -9,7 +8,7 @@ from assets.checking import check_result
 from assets.lake import Address
 from assets.motivations.ancestry import ancestry_findings, up_to
 from assets.motivations.lineage import prompt_findings
-from assets.motivations.quarantine import by_law, read_quarantine
+from assets.motivations.quarantine import quarantine_figures
 from assets.motivations.rules import motivation_findings
 from assets.partitions import DATASETS
 from assets.resources import Installation, clear_failures
@@ -38,8 +37,7 @@ def _check_motivations(
         inputs = {asset: lake.read(Address(asset, dataset)) for asset in ("split", "interactions")}
         findings = motivation_findings(entity, motivations, prompts, inputs, limits)
         ancestry = ancestry_findings(lake, dataset, up_to(address.asset)).values()
-        laws = Counter(chain.from_iterable(read_quarantine(motivations).values()))
-    figures = {"quarantined": len(read_quarantine(motivations)), "quarantine": by_law(laws)}
+        figures = quarantine_figures(motivations)
     return check_result([*chain(*ancestry), *findings], figures, guards=(lake, address))
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from assets.expectations import Finding, describe, failed
 from assets.motivations.gate import gate_findings
-from assets.motivations.quarantine import by_law, read_quarantine
+from assets.motivations.quarantine import quarantine_figures
 from assets.motivations.tables import MOTIVATIONS
 from models.errors import LmmrecError
 
@@ -58,14 +57,12 @@ def publish(
     }
     (folder / "gate.json").write_text(json.dumps(summary, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     warnings = [finding for found in findings.values() for finding in failed(found, "warning")]
-    laws = Counter(
-        law
-        for entity in ("user", "item")
-        for broken in read_quarantine(inputs[f"{entity}_motivations"]).values()
-        for law in broken
-    )
+    withheld = {entity: quarantine_figures(inputs[f"{entity}_motivations"]) for entity in ("user", "item")}
     return {
-        "quarantine": by_law(laws),
+        **{f"{entity}_fallbacks": figures["fallbacks"] for entity, figures in withheld.items()},
+        "fallback_reasons": [
+            {"entity": entity, **row} for entity, figures in withheld.items() for row in figures["fallback_reasons"]
+        ],
         "rules": sum(map(len, findings.values())),
         "warnings": len(warnings),
         "warned_of": [{"rule": finding.rule, "observed": finding.observed} for finding in warnings],

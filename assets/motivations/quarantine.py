@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assets.motivations.tables import MOTIVATION_TYPES, MotivationRow, readable, write_rows
+from assets.motivations.tables import MOTIVATION_TYPES, MOTIVATIONS, MotivationRow, readable, write_rows
 from assets.tables import connect, read_column
 from models.language.chat import ChatRequest
 from models.language.quality import hard, judge_case
@@ -20,6 +20,7 @@ from models.language.quality.case import Case, Origin
 from models.language.quality.identifiers import telling_ids
 
 QUARANTINE = "quarantine.parquet"
+_REASONS_SHOWN = 10
 QUARANTINE_TYPES = {
     "entity_idx": "BIGINT",
     "entity_id": "VARCHAR",
@@ -109,6 +110,27 @@ def read_quarantine(motivations: Path) -> dict[int, list[str]]:
     path = motivations / QUARANTINE
     with readable(path), connect() as connection:
         return dict(connection.execute("SELECT entity_idx, rules FROM read_parquet(?)", [str(path)]).fetchall())
+
+
+def quarantine_figures(motivations: Path) -> dict[str, Any]:
+    """What the UI shows of a stored table: quarantined answers by law, and fallback texts by reason.
+
+    Raises:
+        LmmrecError: a file is missing or damaged.
+    """
+    laws = read_quarantine(motivations)
+    path = motivations / MOTIVATIONS
+    with readable(path), connect() as connection:
+        reasons = connection.execute(
+            "SELECT reason, count(*) FROM read_parquet(?) WHERE provenance = 'fallback' GROUP BY 1 ORDER BY 2 DESC, 1",
+            [str(path)],
+        ).fetchall()
+    return {
+        "quarantined": len(laws),
+        "quarantine": by_law(Counter(law for broken in laws.values() for law in broken)),
+        "fallbacks": sum(count for _, count in reasons),
+        "fallback_reasons": [{"reason": reason, "entities": count} for reason, count in reasons[:_REASONS_SHOWN]],
+    }
 
 
 def by_law(counts: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ MAX_BLEMISHED = 0.2
 """Share of written answers that may contradict, repeat or ramble before a warning is shown."""
 MIN_CITED = 0.9
 """Share of motivations that should cite a source."""
-MIN_SUPPORT = 0.4
+MIN_SUPPORT = 0.5
 """Share of a written answer's content words that its sources should hold, on average."""
 FEW = 20
 """Written rows below which a share of them proves nothing."""

@@ -15,7 +15,8 @@ _DOMAIN = re.compile(
     re.IGNORECASE,
 )
 _E_MAIL = re.compile(
-    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b\w+ ?[(\[] ?at ?[)\]] ?\w+ ?[(\[] ?dot ?[)\]] ?\w{2,}|\b\w+ at \w+ dot (?:com|net|org)\b",
+    r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|\b\w+ ?[(\[] ?at ?[)\]] ?\w+ ?[(\[] ?dot ?[)\]] ?\w{2,}|\b\w+ at \w+ dot (?:com|net|org)\b",
     re.IGNORECASE,
 )
 _PHONE = re.compile(r"(?<![\w.])(?:\+\d[\d ().-]{7,}\d|(?:1[-. ])?\(?\d{3}\)?[-. ]\d{3}[-. ]\d{4})(?![\w-])")

@@ -16,7 +16,8 @@ LEAST_SUPPORT = 0.3
 """Share of an answer's content words that the sources must hold."""
 FEWEST_WORDS = 6
 """Content words below which a share says nothing."""
-_MOST_CAPITALS = 0.5
+_FEW_NAMES = 3
+"""So many capitalised words are names even where fewer others stand beside them, but not where none does."""
 _SHORTEST_NAME = 4
 _SENTENCE_END = re.compile(r"(?<=[.!?:;…])[\"'”’)]*\s+|\n")
 _NAME = re.compile(r"(?<!\w)[^\W\d_][\w'’.&-]*")
@@ -85,14 +86,14 @@ def invents_a_measure(case: Case) -> bool:
 
 
 def _names(text: str) -> Iterator[str]:
-    """Capitalised words that do not begin a sentence; none of a text that capitalises most of its words."""
-    found, words = [], 0
+    """Capitalised words that do not begin a sentence; none of a text whose words are mostly capitalised, as in a heading."""
+    capitalised, others = [], 0
     for sentence in _SENTENCE_END.split(text):
-        within = _NAME.findall(sentence)[1:]
-        words += len(within)
-        found += [word for word in within if word[0].isupper()]
-    if len(found) <= max(3, _MOST_CAPITALS * words):
-        yield from found
+        words = _NAME.findall(sentence)
+        capitalised += [word for word in words[1:] if word[0].isupper()]
+        others += sum(len(word) > 2 and word.islower() and word not in FUNCTION_WORDS for word in words)
+    if len(capitalised) <= max(others, min(others, 1) * _FEW_NAMES):
+        yield from capitalised
 
 
 def _stands_in(word: str, shown: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ _NO_MATERIAL = re.compile(
     r"\b(?:provided|given|available|shown|supplied|found|to (?:determine|summari[sz]e|infer|provide|generate|draw|identify))\b"
 )
 _PLACEHOLDER = re.compile(
-    r"\W*(?:string|n/?a|none|null|nil|summary|todo|tbd|unknown|placeholder)?\W*$"
+    r"\W*+(?:string|n/?a|none|null|nil|summary|todo|tbd|unknown|placeholder)?\W*+$"
     r"|.*\blorem ipsum\b|\W*(?:insert|your) summary\b"
 )
 

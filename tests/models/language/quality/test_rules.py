@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from models.language.chat import ChatRequest, Source
@@ -87,6 +89,7 @@ BROKEN: dict[str, list[MotivationAnswer | tuple[ChatRequest, MotivationAnswer]]]
     "invented name": [
         answer(summary="Campers love the kettle more than the Nokia one, since it boils in minutes and folds flat."),
         answer(active=(motivation("as good as the Philips kettle"),)),
+        answer(active=(motivation("better than Nokia"),)),
     ],
     "invented figure": [
         answer(summary="Campers love the kettle that boils in 9 minutes and folds flat."),
@@ -131,6 +134,13 @@ INNOCENT: dict[str, MotivationAnswer] = {
     ),
     "a title in another script": answer(
         summary="The kettle (水壶) is for campers who want a quiet night and hot water in hotel rooms."
+    ),
+    "headings": answer(
+        active=(
+            motivation("Gift Giving Convenience"),
+            motivation("Ease of Use and Quiet Nights for Weekend Travellers"),
+        ),
+        passive=(motivation("Leaking Lid (Warranty)", "r2"),),
     ),
     "phrases without small words": answer(
         active=(motivation("quiet night camping"), motivation("hotel rooms, flat kettle"))
@@ -195,3 +205,20 @@ def test_f34_a_key_that_an_endpoint_echoes_is_a_flaw_of_every_text() -> None:
     for origin in ("written", "extracted", "imported"):
         said = answer(reasoning=("Authorization: Bearer abcdefghijklmnop1234",))
         assert "secret" in [flaw.rule for flaw in judge_answer(request(), said, origin=origin)]  # type: ignore[arg-type]
+
+
+RUNS = ["a", "1", "!", "[", "<a", "a.", "a-", "+1 ", "a@", "=", "{{", "A ", "1,", "\u0301", "as an ai "]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_no_answer_keeps_the_judge_busy(run: str) -> None:
+    """A hostile model may write anything within the bounds of the schema; patterns must not blow up on it."""
+    said = MotivationAnswer.model_construct(
+        reasoning=((run * 4_000)[:4_000],) * 32,
+        active=(motivation((run * 400)[:400]),) * 32,
+        passive=(motivation((run * 400)[:400]),) * 32,
+        summary=(run * 8_000)[:8_000],
+    )
+    started = time.perf_counter()
+    judge_answer(request(), said, ids=IDS)
+    assert time.perf_counter() - started < 2
