@@ -1,4 +1,4 @@
-"""The answer of a chat model about one user or item: motivations, evidence, summary (spec `lmmrec`, section 2).
+"""The answer of a chat model about one user or item: motivations, evidence, summary (section II-A).
 
 The schema, its JSON form for structured output, and the one way in which a raw answer becomes a valid one. Every answer is
 validated here, whatever the endpoint promised. How an answer is asked for belongs to the chat models.
@@ -96,18 +96,32 @@ def _only_object(raw: str) -> Any:
     """The one JSON object in a text, whatever stands around it."""
     text = re.sub(r"^.*?</think>", "", raw, flags=re.DOTALL).strip()
     text = re.sub(r"^```[a-zA-Z]*\s*|\s*```$", "", text)
-    decoder, found, position = json.JSONDecoder(), [], text.find("{")
+    decoder, found, position = json.JSONDecoder(object_pairs_hook=_unambiguous), [], text.find("{")
     while position >= 0:
         try:
             value, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
             position = text.find("{", position + 1)
             continue
+        except _RepeatedKeyError:
+            raise UnusableAnswerError("a key stands twice in one object") from None
         found.append(value)
         position = text.find("{", end)
     if len(found) != 1:
         raise UnusableAnswerError(f"expected exactly one JSON object, found {len(found)}")
     return found[0]
+
+
+class _RepeatedKeyError(Exception):
+    """No ValueError, which would only mean that no object begins here."""
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object, where no key stands twice: which of the two was meant, nobody knows."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _RepeatedKeyError
+    return found
 
 
 def _without_bounds(node: Any) -> Any:
