@@ -43,6 +43,8 @@ class NodeMatrix(NamedTuple):
         return self._plus(table, term, weight, torch.empty_like(table))
 
     def _plus(self, table: Tensor, term: Tensor, weight: float, result: Tensor) -> Tensor:
+        if len(self.parts) == 1:
+            return torch.addmm(term, self.whole, table, beta=weight, out=result)
         sizes = [part.shape[0] for part in self.parts]
         for part, own, out in zip(self.parts, torch.split(term, sizes), torch.split(result, sizes), strict=True):
             torch.addmm(own, part, table, beta=weight, out=out)
@@ -51,9 +53,9 @@ class NodeMatrix(NamedTuple):
 
 def node_matrix(whole: Tensor, num_users: int) -> NodeMatrix:
     """In two parts on a CPU from `SPLIT_ENTRIES` on."""
-    indptr, indices, values = whole.crow_indices(), whole.col_indices(), whole.values()
-    if values.is_cuda or len(values) < SPLIT_ENTRIES:
+    if whole.is_cuda or whole._nnz() < SPLIT_ENTRIES:
         return NodeMatrix(whole, (whole,))
+    indptr, indices, values = whole.crow_indices(), whole.col_indices(), whole.values()
     middle, num_nodes = len(values) // 2, whole.shape[1]  # each pair is stored once on either side
     of_users = sparse_csr(indptr[: num_users + 1], indices[:middle], values[:middle], (num_users, num_nodes))
     starts = indptr[num_users:] - middle
