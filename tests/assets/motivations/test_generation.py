@@ -1,4 +1,4 @@
-"""A generation as a whole, over real HTTP: storms, kills, stops, budgets; nothing lost, nothing invalid, nothing paid twice."""
+"""A whole generation over real HTTP: storms, kills, stops, budgets; nothing lost, nothing invalid, nothing paid twice."""
 
 from __future__ import annotations
 

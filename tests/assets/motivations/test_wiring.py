@@ -41,6 +41,29 @@ def test_the_whole_stage_runs_and_every_check_passes(home: Path) -> None:
     assert lake.record(Address("text_embeddings", DATASET)) is not None
 
 
+def test_what_was_quarantined_is_shown_with_the_asset_the_check_and_the_gate(home: Path) -> None:
+    ready = {
+        "item": {f"i{n:02d}": f"Thing {n} for slow mornings." for n in range(ITEMS)}
+        | {"i05": "Call +43 512 123 4567."},
+        "user": {f"u{n:02d}": f"Person {n} likes slow mornings." for n in range(USERS)},
+    }
+    shop_in_lake(home, ready=ready)
+    result = run(EVERYTHING)
+    assert result.success
+    made_of = {
+        event.materialization.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    checked = {event.check_name: event.metadata for event in result.get_asset_check_evaluations()}
+    for shown in (made_of["item_motivations"], checked["item_motivations_are_valid"]):
+        assert shown["quarantined"].value == 1
+        assert [record.data for record in shown["quarantine"].records] == [{"rule": "e-mail or phone", "entities": 1}]
+    assert checked["user_motivations_are_valid"]["quarantined"].value == 0
+    assert made_of["validated_motivations"]["item_fallbacks"].value == 1
+    (row,) = [record.data for record in made_of["validated_motivations"]["fallback_reasons"].records]
+    assert row == {"entity": "item", "reason": "quarantined: e-mail or phone", "entities": 1}
+
+
 def test_a_failed_check_holds_back_all_that_follows(home: Path) -> None:
     lake = shop_in_lake(home, lambda u, i: usual_text(u, i) if i < 2 else None, description=lambda i: None)
     result = run(EVERYTHING)
