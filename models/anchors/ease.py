@@ -7,10 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import lapack
 
 from models.anchors.contract import Anchor, Settings, TooLargeError, dense
-from models.errors import LmmrecError
+from models.closed_form.ease import fit_ease
 
 MAX_ITEMS = 30_000
 """The model is a dense (items, items) float32 matrix: 3.6 GB at this size."""
@@ -19,7 +18,7 @@ MANY_ITEMS = 12_000
 
 
 class EASE(Anchor):
-    """B = I - P·diag(1 / diag P) with P = (X^T X + lambda·I)^-1, score = x_u B; the diagonal of B is zero."""
+    """score = x_u B with the B of `models.closed_form.ease`, neither weighting nor noise."""
 
     GRID: ClassVar[tuple[Settings, ...]] = tuple({"regularisation": value} for value in (50.0, 100.0, 200.0, 400.0))
 
@@ -37,23 +36,7 @@ class EASE(Anchor):
                 f"EASE needs a dense matrix of {num_items:,} x {num_items:,} items, more than the {MAX_ITEMS:,} it is "
                 "allowed; raise the k-core of the dataset, or do without this anchor"
             )
-        gram = np.asfortranarray((train.T @ train).toarray(), dtype=np.float32)  # (items, items)
-        gram[np.diag_indices(num_items)] += np.float32(self.regularisation)
-        self.weights = _invert_in_place(gram).T  # P is its own transpose; this view has contiguous rows
-        self.weights /= -self.weights.diagonal().copy()  # column j by -P_jj
-        self.weights[np.diag_indices(num_items)] = 0.0
+        self.weights = fit_ease(train, self.regularisation).weights
 
     def score(self, user_idx: np.ndarray) -> np.ndarray:
         return dense(self.history[user_idx] @ self.weights)
-
-
-def _invert_in_place(matrix: np.ndarray) -> np.ndarray:
-    """The inverse of a symmetric positive definite float32 matrix in Fortran order, without a second copy of it."""
-    factor, failed = lapack.spotrf(matrix, lower=1, overwrite_a=1)
-    if not failed:
-        factor, failed = lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed:
-        raise LmmrecError("EASE's Gram matrix is not positive definite; raise its regularisation above 0")
-    for column in range(1, len(factor)):  # LAPACK leaves the inverse in the lower triangle
-        factor[:column, column] = factor[column, :column]
-    return np.asarray(factor)
