@@ -21,6 +21,8 @@ MAX_WORDS = {"item": 200, "user": 100}
 """Words of a summary that are asked for (RLMRec's limits)."""
 WORD_TOLERANCE = 1.5
 """Models count words badly: a summary is refused above this many times the limit."""
+LONGEST_ANSWER = 100_000
+"""Characters of a raw answer that are looked at; thoughts before it included."""
 _BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "title", "description", "default"}
 
 Phrase = Annotated[str, AfterValidator(clean), Field(min_length=1, max_length=400)]
@@ -94,15 +96,19 @@ def parse_answer(raw: str, sources: Collection[str], max_words: int) -> Motivati
 
 def _only_object(raw: str) -> Any:
     """The one JSON object in a text, whatever stands around it."""
+    if len(raw) > LONGEST_ANSWER:
+        raise UnusableAnswerError(f"the answer has {len(raw):,} characters, allowed are {LONGEST_ANSWER:,}")
     text = re.sub(r"^.*?</think>", "", raw, flags=re.DOTALL).strip()
     text = re.sub(r"^```[a-zA-Z]*\s*|\s*```$", "", text)
     decoder, found, position = json.JSONDecoder(object_pairs_hook=_unambiguous), [], text.find("{")
     while position >= 0:
         try:
             value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
+        except ValueError:
             position = text.find("{", position + 1)
             continue
+        except RecursionError:
+            raise UnusableAnswerError("the object is nested too deeply") from None
         except _RepeatedKeyError:
             raise UnusableAnswerError("a key stands twice in one object") from None
         found.append(value)
