@@ -41,6 +41,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     openai_base_url: str | None = None
     chat_concurrency: int = 16
     chat_row_tokens: int = 20_000
+    chat_ask_again: bool = False
     chat_timeout_s: float = 120.0
     chat_budget_usd: float | None = None
     chat_batch_poll_s: float = 30.0

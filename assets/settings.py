@@ -35,6 +35,8 @@ class Settings(BaseModel):
     """Requests in flight at once, at most; how many the endpoint sustains is found out on the way."""
     chat_row_tokens: int = Field(default=20_000, ge=1_000)
     """Tokens that one user or item may cost, re-asks included."""
+    chat_ask_again: bool = False
+    """Ask once more about users and items that earlier runs gave up for good (refusals, answers that broke a law)."""
     chat_timeout_s: float = Field(default=120.0, gt=0, le=3600)
     """Of one request as a whole."""
     chat_budget_usd: float | None = Field(default=None, ge=0)

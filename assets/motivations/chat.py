@@ -20,6 +20,7 @@ def configured_chat_model(settings: Settings, home: Path) -> ChatModel:
             base_url=settings.openai_base_url,
             concurrency=settings.chat_concurrency,
             row_tokens=settings.chat_row_tokens,
+            ask_again=settings.chat_ask_again,
             timeout_s=settings.chat_timeout_s,
             batch_poll_s=settings.chat_batch_poll_s,
             budget_usd=settings.chat_budget_usd,

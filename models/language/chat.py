@@ -85,6 +85,8 @@ class Unanswered:
     retryable: bool = False
     """True where asking again later may help (the endpoint was down), False where it would not (a refusal)."""
     usage: Usage = field(default=Usage())
+    final: bool = False
+    """True where the same request would come to the same end: it is remembered and not paid again."""
 
 
 Outcome = Answered | Unanswered
@@ -133,6 +135,8 @@ class ChatConfig:
     """Of one attempt."""
     row_tokens: int = 20_000
     """Tokens that one user or item may cost, re-asks included."""
+    ask_again: bool = False
+    """Ask what earlier runs gave up for good, too."""
     batch_poll_s: float = 30.0
     """First distance between two looks at a batch; looks become rarer, up to twenty times this."""
     budget_usd: float | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from models.language.chat import Answered, Outcome, Unanswered, Usage
 from models.language.dialect import Dialect, Form
-from models.language.motivation import MotivationAnswer, UnusableAnswerError
+from models.language.motivation import MotivationAnswer
 from models.language.questions import MAX_REASKS, Question
 from models.language.verdict import Ok, Quarantine, Reask, Retry
 
@@ -54,7 +54,7 @@ class Dialogue:
         if self.usage.tokens + sum(self.question.expected_tokens) <= self.row_tokens:
             return None
         cap = f"{self.row_tokens:,} tokens, LMMREC_CHAT_ROW_TOKENS"
-        return self._end(f"the next call would exceed the cap of one row ({cap})")
+        return self._end(f"the next call would exceed the cap of one row ({cap})", final=False)
 
     def hear(self, verdict: Ok[MotivationAnswer] | Reask | Quarantine | Retry, dialect: Dialect) -> Outcome | None:
         """The outcome; None where the question is put once more, in the turn that this sets."""
@@ -65,7 +65,9 @@ class Dialogue:
             return Answered(self.question.request.id, verdict.value, self.usage)
         if isinstance(verdict, Retry):
             if turn.retries == self.max_retries:
-                return self._end(f"no answer after {self.attempts} attempts ({verdict.reason})", retryable=True)
+                return self._end(
+                    f"no answer after {self.attempts} attempts ({verdict.reason})", retryable=True, final=False
+                )
             # Some servers say 500 where they mean that they do not know the form.
             instead = dialect.instead_of(turn.form, None) if verdict.status == 500 and turn.retries else None
             self.turn = replace(turn, form=instead or turn.form, retries=turn.retries + 1)
@@ -84,16 +86,8 @@ class Dialogue:
             self.turn = replace(turn, reasks=turn.reasks + 1, complaint=verdict.complaint)
         return self.too_dear()
 
-    def _end(self, reason: str, retryable: bool = False) -> Outcome:
-        return Unanswered(self.question.request.id, reason, retryable, self.usage)
-
-
-def answer_at_hand(question: Question, raw: str | None) -> MotivationAnswer | None:
-    """A stored answer; None where there is none, or it no longer fits."""
-    try:
-        return None if raw is None else question.parse(raw)
-    except UnusableAnswerError:
-        return None
+    def _end(self, reason: str, retryable: bool = False, final: bool = True) -> Outcome:
+        return Unanswered(self.question.request.id, reason, retryable, self.usage, final)
 
 
 def for_twin(request_id: str, outcome: Outcome) -> Outcome:

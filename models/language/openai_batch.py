@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from models.errors import LmmrecError
+from models.language.at_hand import given_up_row, outcomes_at_hand
 from models.language.batch_book import BatchBook, Chunk, Line
 from models.language.batch_results import BatchResults, body_or_failure, read_results, tokens_of
 from models.language.batch_service import ENDED, BatchService
 from models.language.budget import Budget
-from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome, Usage
+from models.language.chat import ChatConfig, ChatRequest, Expense, Outcome, Usage
 from models.language.dialect import Dialect
-from models.language.dialogue import Dialogue, Turn, answer_at_hand, for_twin
+from models.language.dialogue import Dialogue, Turn, for_twin
 from models.language.gateway import Gateway
 from models.language.motivation import MotivationAnswer
 from models.language.openai_chat import OpenAIChatModel
@@ -67,12 +68,12 @@ class OpenAIBatchModel:
         """
         questions = [question_of(request, self._config) for request in requests]
         with Store(self._config.store) as store:
-            known = store.answers([question.name for question in questions])
             first = {question.name: question for question in reversed(questions)}
             outcomes: dict[str, Outcome] = {}
-            for name, question in first.items():
-                if (answer := answer_at_hand(question, known.get(name))) is not None:
-                    outcomes[name] = Answered(question.request.id, answer, cached=True)
+            known = outcomes_at_hand(store, list(first.values()), self._config.ask_again)
+            for name, outcome in zip(first, known, strict=True):
+                if outcome is not None:
+                    outcomes[name] = outcome
             with closing(self._rounds(store, first, outcomes)) as rounds:
                 for question in questions:
                     while question.name not in outcomes:
@@ -292,6 +293,8 @@ class _Work:
             self.waiting.append(attempt.request_sha256)
         else:
             self.outcomes[attempt.request_sha256] = outcome
+            if (row := given_up_row(attempt.request_sha256, self.config.model, outcome)) is not None:
+                self.store.write(row)
 
     def _put_back(self, chunk: Chunk, batch: Batch) -> None:
         """A batch whose file was refused as a whole: nothing of it was asked."""

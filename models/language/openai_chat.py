@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome
+from models.language.at_hand import given_up_row, outcomes_at_hand
+from models.language.chat import ChatConfig, ChatRequest, Expense, Outcome
 from models.language.dialect import Dialect
-from models.language.dialogue import Dialogue, Turn, answer_at_hand, for_twin
+from models.language.dialogue import Dialogue, Turn, for_twin
 from models.language.gateway import Gateway
-from models.language.motivation import MotivationAnswer
 from models.language.questions import Question, expense_of, question_of
 from models.language.retry import MAX_ATTEMPTS
 from models.language.store import Store
@@ -36,7 +36,7 @@ _ATTEMPTS_PER_TURN = 2
 @dataclass(frozen=True)
 class _Job:
     question: Question
-    at_hand: MotivationAnswer | None
+    at_hand: Outcome | None
 
 
 class OpenAIChatModel:
@@ -58,7 +58,7 @@ class OpenAIChatModel:
             for job in jobs:
                 if job.at_hand is None:
                     break
-                yield Answered(job.question.request.id, job.at_hand, cached=True)
+                yield job.at_hand
             else:
                 return
             gateway = Gateway(
@@ -80,9 +80,8 @@ class OpenAIChatModel:
         """Each request with the answer that is at hand, where it still fits."""
         remaining = iter(requests)
         while some := [question_of(request, self._config) for request in islice(remaining, _LOOKED_UP_AT_ONCE)]:
-            known = store.answers([question.name for question in some])
-            for question in some:
-                yield _Job(question, answer_at_hand(question, known.get(question.name)))
+            for question, outcome in zip(some, outcomes_at_hand(store, some, self._config.ask_again), strict=True):
+                yield _Job(question, outcome)
 
 
 @dataclass
@@ -99,12 +98,12 @@ class _Talk:
         """What comes of one request."""
         question = job.question
         if job.at_hand is not None:
-            return Answered(question.request.id, job.at_hand, cached=True)
+            return job.at_hand
         if (twin := self.under_way.get(question.name)) is not None:
             return for_twin(question.request.id, await asyncio.shield(twin))
-        since = answer_at_hand(question, self.store.answers([question.name]).get(question.name))
+        (since,) = outcomes_at_hand(self.store, [question], self.config.ask_again)
         if since is not None:
-            return Answered(question.request.id, since, cached=True)
+            return since
         waiting = self.under_way[question.name] = asyncio.get_running_loop().create_future()
         try:
             outcome = await self._ask(client, question)
@@ -135,4 +134,6 @@ class _Talk:
             )
             dialogue.usage, dialogue.attempts = dialogue.usage + called.usage, called.attempts
             outcome = dialogue.hear(called.verdict, self.dialect)
+        if (row := given_up_row(question.name, self.config.model, outcome)) is not None:
+            await self.store.written(row)
         return outcome

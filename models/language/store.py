@@ -1,4 +1,4 @@
-"""`llm.sqlite`: answers that were paid for, a ledger of every attempt, and the batches that are under way.
+"""`llm.sqlite`: answers that were paid for, what was given up, a ledger of every attempt, and the batches under way.
 
 Answers are keyed by the hash of the whole request, so that the same question is never paid twice; only valid answers enter.
 Attempts are appended, never changed. Nothing here holds a key or a header. One thread writes: it takes whatever is waiting
@@ -28,6 +28,9 @@ VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, raw TEXT NOT NULL, created_at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS given_up (
+    request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, reason TEXT NOT NULL, laws TEXT NOT NULL,
+    created_at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempts (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,
     request_sha256 TEXT NOT NULL, attempt INTEGER NOT NULL, status INTEGER, outcome TEXT NOT NULL,
@@ -35,6 +38,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     cost_usd REAL NOT NULL, latency_s REAL NOT NULL);
 """
 _AT_ONCE = 500
+_PATIENCE_S = 60.0
+"""For another process that writes."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,18 @@ class Answer:
     raw: str
 
 
-Row = Attempt | Answer
+@dataclass(frozen=True)
+class GivenUp:
+    """A question that will not be asked again, and why."""
+
+    request_sha256: str
+    model: str
+    reason: str
+    laws: str
+    """Version of the laws that its answers broke."""
+
+
+Row = Attempt | Answer | GivenUp
 
 
 def request_sha256(request: Mapping[str, Any]) -> str:
@@ -119,13 +135,21 @@ class Store:
 
     def answers(self, names: Sequence[str]) -> dict[str, str]:
         """Request hash -> raw answer, for those that are there."""
+        return self._find("SELECT request_sha256, raw FROM answers WHERE request_sha256 IN", names)
+
+    def given_up(self, names: Sequence[str], laws: str) -> dict[str, str]:
+        """Request hash -> reason, for those that were given up under these laws."""
+        return self._find(
+            "SELECT request_sha256, reason FROM given_up WHERE laws = ? AND request_sha256 IN", names, laws
+        )
+
+    def _find(self, query: str, names: Sequence[str], *first: str) -> dict[str, str]:
         found: dict[str, str] = {}
         try:
             for start in range(0, len(names), _AT_ONCE):
                 some = names[start : start + _AT_ONCE]
                 marks = ", ".join("?" * len(some))
-                query = f"SELECT request_sha256, raw FROM answers WHERE request_sha256 IN ({marks})"
-                found.update(self._connection.execute(query, some).fetchall())
+                found.update(self._connection.execute(f"{query} ({marks})", [*first, *some]).fetchall())
         except sqlite3.Error as error:
             raise LmmrecError(f"{self._path} cannot be read ({error}): mend it with `sqlite3 … .recover`.") from None
         return found
@@ -153,8 +177,8 @@ class Store:
         await asyncio.wrap_future(self.submit(*rows))
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None)
+        _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
@@ -183,16 +207,32 @@ class Store:
         )
 
 
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for others here: two processes that make the file at the same moment would refuse each other."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _write_group(connection: sqlite3.Connection, rows: Sequence[Row]) -> sqlite3.Error | None:
     if not rows:
         return None
     now = time.time()
     attempts = [(now, *astuple(row)) for row in rows if isinstance(row, Attempt)]
     answers = [(*astuple(row), now) for row in rows if isinstance(row, Answer)]
+    given_up = [(*astuple(row), now) for row in rows if isinstance(row, GivenUp)]
     try:
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(f"INSERT INTO attempts VALUES (NULL{', ?' * 12})", attempts)
         connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", answers)
+        connection.executemany("INSERT OR REPLACE INTO given_up VALUES (?, ?, ?, ?, ?)", given_up)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):

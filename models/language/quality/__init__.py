@@ -21,6 +21,9 @@ from models.language.quality.lists import cites_others, contradicts_itself, ramb
 from models.language.quality.markup import carries_markup
 from models.language.quality.refusals import refuses, says_nothing
 
+LAWS_VERSION = "1"
+"""Raised with every change of the laws: what was given up under others is asked again."""
+
 RULES = (
     Rule("foreign evidence", "evidence cites ids that are no sources of this prompt", cites_others),
     Rule(

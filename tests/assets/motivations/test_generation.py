@@ -105,6 +105,10 @@ def test_f3_f5_f7_f8_f10_a_storm_leaves_every_entity_valid_or_quarantined_and_th
     for place in (0, 1):
         assert sum(row[1 + place] for row in rows_of_ledger) == sum(one[place] for one in tokens)
     assert sum(row[3] for row in rows_of_ledger) == pytest.approx(sum(cost(*one) for one in tokens), abs=0.005)
+    table = (home / "item_motivations" / "motivations.parquet").read_bytes()
+    assert generate(endpoint, folders, home)["calls"] == 0
+    assert len(endpoint.calls("chat")) == len(calls)
+    assert (home / "item_motivations" / "motivations.parquet").read_bytes() == table
 
 
 def test_f17_twenty_kills_lose_no_answer_and_the_table_is_the_undisturbed_one(

@@ -206,6 +206,40 @@ def test_f10_a_model_that_never_answers_properly_is_given_up_after_two_reasks(en
     assert outcome.usage.cost_usd == pytest.approx(3 * COST)
 
 
+@pytest.mark.parametrize(
+    "step",
+    [{"content": "no"}, {"refusal": "I cannot"}, {"status": 400}, {"content": '{"rea', "finish_reason": "length"}],
+    ids=["never valid", "refused", "rejected", "always cut"],
+)
+def test_what_was_given_up_for_good_is_not_paid_again_unless_it_is_asked_for(
+    endpoint: Endpoint, home: Path, step: dict[str, Any]
+) -> None:
+    endpoint.play(chat=[step | {"always": True}])
+    first = ask(endpoint, home, some_requests(1))["0"]
+    calls = len(endpoint.calls())
+    again = ask(endpoint, home, some_requests(1))["0"]
+    assert isinstance(first, Unanswered)
+    assert isinstance(again, Unanswered)
+    assert (again.reason, again.usage.calls) == (first.reason, 0)
+    assert len(endpoint.calls()) == calls
+    assert chat_model(config_for(endpoint, home)).expense(some_requests(1)).calls == 0
+    endpoint.play()
+    assert isinstance(ask(endpoint, home, some_requests(1), ask_again=True)["0"], Answered)
+    assert isinstance(ask(endpoint, home, some_requests(1))["0"], Answered)
+
+
+def test_what_failed_for_reasons_that_may_pass_is_asked_again(
+    endpoint: Endpoint, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.language.gateway.backoff_s", lambda attempt, source: 0.01)
+    endpoint.play(chat=[{"status": 503, "always": True}])
+    outcome = ask(endpoint, home, some_requests(1))["0"]
+    assert isinstance(outcome, Unanswered)
+    assert outcome.retryable
+    endpoint.play()
+    assert isinstance(ask(endpoint, home, some_requests(1))["0"], Answered)
+
+
 def test_f6_a_cut_answer_gets_more_room_once(endpoint: Endpoint, home: Path) -> None:
     endpoint.play(chat=[{"finish_reason": "length", "content": '{"rea'}])
     assert isinstance(ask(endpoint, home, some_requests(1))["0"], Answered)
