@@ -11,7 +11,17 @@ import dagster as dg
 from assets.datasets.catalog import load_catalogue
 from assets.settings import home_directory
 
-BASE_MODELS = ("lightgcn", "weightedgcl", "polycf", "polycf-embedding", "polycf-signal", "simgcl", "bprmf")
+BASE_MODELS = (
+    "lightgcn",
+    "weightedgcl",
+    "polycf",
+    "polycf-embedding",
+    "polycf-signal",
+    "simgcl",
+    "bprmf",
+    "ease",
+    "gfcf",
+)
 """Names of the base models; a test holds them against the registry in `models.bases`, which is too heavy to import here."""
 
 DATASETS = dg.StaticPartitionsDefinition(list(load_catalogue(home_directory())))

@@ -14,7 +14,9 @@ from typing import Any, Literal
 from assets.datasets.catalog import DatasetEntry
 from assets.lake import Address, Lake
 from assets.settings import Settings
+from models import enhancers
 from models.bases import BASES
+from models.enhancers import ENHANCERS
 
 Scope = Literal["dataset", "cell", "method", "all"]
 """`dataset`: one partition a dataset; `cell`: dataset x base model x variant x seed; `method`: dataset x base model x
@@ -90,9 +92,11 @@ class Recipe:
 
 
 def goes_with(base_model: str, method: str | None) -> bool:
-    """False for an enhancer on a base model without embeddings: a run of many leaves that cell out."""
+    """False for an enhancer on a base model without what it works on: a run of many leaves that cell out."""
     spec = BASES.get(base_model)
-    return method in (None, "base") or spec is None or spec.config(name=base_model).dim > 0
+    if method in (None, "base") or spec is None or method not in ENHANCERS:
+        return True
+    return enhancers.goes_with(spec.config(name=base_model), str(method))
 
 
 def same_dataset(*assets: str) -> Callable[[Lake, Address], list[Address]]:

@@ -27,6 +27,8 @@ class Attribution:
     """(n,) int64 train items of the user."""
     shares: np.ndarray
     """(n,) float64, what each of them adds to (or takes from) the score."""
+    texts: np.ndarray | None
+    """(n,) float64, what of each share comes from texts; None where the model cannot tell."""
     rest: float
     """What an enhancer added to the final rows; 0 without score fusion."""
 
@@ -37,10 +39,12 @@ def attribute(model: FittedModel, train: sp.csr_matrix, user_idx: int, item_idx:
 
     Returns None for base models whose score does not split that way.
     """
-    base = base_spec(model.base.name).model()
+    base = base_spec(model.base.name).scored()
     found = base.history_shares(model.base, model.final, model.parameters, train, user_idx, item_idx)
     if found is None:
         return None
     score = float(model.score(np.array([user_idx]))[0, item_idx])
     history = np.asarray(train[user_idx].indices, dtype=np.int64)
-    return Attribution(score, found.own, history, found.shares, rest=score - found.own - float(found.shares.sum()))
+    return Attribution(
+        score, found.own, history, found.shares, found.texts, rest=score - found.own - float(found.shares.sum())
+    )

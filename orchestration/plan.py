@@ -13,7 +13,8 @@ from assets.datasets.catalog import DatasetEntry
 from assets.lake import Address, Lake
 from assets.recipes import STAGES, Recipe, Request, Situation, goes_with, stale_reason
 from assets.settings import Settings
-from models.bases import base_spec, refuse_without_embeddings
+from models.bases import base_spec
+from models.enhancers import refuse_mismatch
 from models.errors import LmmrecError
 
 
@@ -81,6 +82,13 @@ def known_methods(recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(recipe.method for recipe in recipes.values() if recipe.method))
 
 
+def default_methods(recipes: Mapping[str, Recipe], base_models: Sequence[str]) -> tuple[str, ...]:
+    """What a request without methods makes: every method that goes with one of `base_models`."""
+    return tuple(
+        method for method in known_methods(recipes) if any(goes_with(base_model, method) for base_model in base_models)
+    )
+
+
 def check_request(request: Request, recipes: Mapping[str, Recipe], base_models: Sequence[str]) -> None:
     """Refuse names that nobody knows.
 
@@ -109,7 +117,7 @@ def refuse_pairs(request: Request) -> None:
         LmmrecError: with the base models that can take the method.
     """
     for base_model, method in pairs_left_out(request):
-        refuse_without_embeddings(base_spec(base_model).config(name=base_model), method)
+        refuse_mismatch(base_spec(base_model).config(name=base_model), method)
 
 
 def _remade_input(

@@ -44,7 +44,11 @@ class Planner:
         if chosen:
             refuse_pairs(request)
         left_out = [f"{method} on {base_model}" for base_model, method in pairs_left_out(request)]
-        self.note = f"left out, for want of embeddings to work on: {', '.join(left_out)}." if left_out else ""
+        self.note = (
+            f"left out, because the base model lacks what the method works on: {', '.join(left_out)}."
+            if left_out
+            else ""
+        )
         """What the user should know about what was left out."""
 
     def next_launches(self) -> list[Launch]:

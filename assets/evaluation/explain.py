@@ -43,8 +43,9 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
         no texts; a motivation has its quotes); `known_in` (the part of the split that holds the pair, or None); `matches`
         (user motivation, item motivation, similarity 0..1, quotes of both); `text_match` (cosine, percentile among all
         items, or None); `scores` (one row a method: score, rank among what the user does not have, items);
-        `neighbours` (item_id, title, share of the score, for the method `scored_by`), `other_neighbours_share` and
-        `own_share`, which together are the score; `text_influence` (one sentence).
+        `neighbours` (item_id, title, share of the score and what of it texts gave, for the method `scored_by`),
+        `other_neighbours_share` and `own_share`, which together are the score; `text_share`, what texts gave of all that,
+        None where the model cannot tell; `text_influence` (one sentence).
 
     Raises:
         LmmrecError: unknown dataset, user, item or base model, or nothing trained yet.
@@ -195,7 +196,7 @@ def _graph_shares(
 
     found = attribute(model, train, user_idx, item_idx)
     if found is None:
-        return {"neighbours": [], "own_share": None, "other_neighbours_share": None}
+        return {"neighbours": [], "own_share": None, "other_neighbours_share": None, "text_share": None}
     ids = read_column(lake.read(Address("interactions", dataset)) / "items.parquet", "item_id")
     order = np.argsort(-np.abs(found.shares), kind="stable")
     top = order[:NEIGHBOURS_SHOWN]
@@ -206,9 +207,11 @@ def _graph_shares(
                 "item_id": str(ids[found.history[row]]),
                 "title": titles.get(str(ids[found.history[row]]), ""),
                 "share": float(found.shares[row]),
+                "of_texts": None if found.texts is None else float(found.texts[row]),
             }
             for row in top
         ],
         "own_share": found.own + found.rest,
         "other_neighbours_share": float(found.shares[order[NEIGHBOURS_SHOWN:]].sum()),
+        "text_share": None if found.texts is None else float(found.texts.sum()),
     }

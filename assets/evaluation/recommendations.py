@@ -116,7 +116,7 @@ def recommend(
     """The first `k` recommendations of one user: rank, item_id, title, score, reason.
 
     Args:
-        method: None takes `lmmrec` where it has been trained, else the method that has.
+        method: None takes the last in the order of `METHODS` that has been trained: one with text where there is one.
 
     Raises:
         LmmrecError: unknown dataset, user, base model or method, `k` out of range, or no recommendations yet.
@@ -162,7 +162,8 @@ def _published(lake: Lake, dataset: str, base_model: str, method: str | None) ->
     served = lake.cells("recommendations", dataset=dataset, base_model=base_model)
     methods = [str(cell.method) for cell in served]
     if method is None:
-        method = "lmmrec" if "lmmrec" in methods or not methods else methods[0]
+        ordered = [name for name in METHODS if name in methods]
+        method = ordered[-1] if ordered else "lmmrec"
     if method not in methods:
         there = f"there are those of {', '.join(methods)}" if methods else "there are none for it yet"
         trained = "" if served_methods(lake, dataset, base_model) else f"; make some with `lmmrec run {dataset}`"

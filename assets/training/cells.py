@@ -19,6 +19,7 @@ from assets.tables import read_column
 from assets.training.curve import loss_terms
 from assets.training.data import load_data
 from assets.training.plan import CellPlan
+from models.bases import base_spec
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def warm_start_of(
     training then starts fresh, as it would without `warm_start`.
     """
     record = lake.record(address)
-    if record is None:
+    if record is None or base_spec(plan.base.name).closed_form:  # a formula starts nowhere
         return None, {}
     from models.training.warm_start import warm_start_from
 

@@ -10,6 +10,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SETTING = "setting_"
+"""Prefix of what was tried, where the entries of a history are trials; a test holds it against `models.training.search`."""
 DIAGNOSTIC = "diagnostic_"
 """Prefix of the diagnostics in a history; a test holds it against `models.training.diagnostics`, which imports torch."""
 
@@ -55,7 +57,9 @@ def training_curve(history: Sequence[Mapping[str, Any]], best_epoch: int, title:
 def loss_terms(history: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the loss terms in a history, in the order in which they first appear."""
     names = dict.fromkeys(name for row in history for name in row)
-    return [name for name in names if name != "epoch" and not name.startswith(("recall_", "ndcg_", DIAGNOSTIC))]
+    return [
+        name for name in names if name != "epoch" and not name.startswith(("recall_", "ndcg_", DIAGNOSTIC, SETTING))
+    ]
 
 
 def diagnostics(history: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -21,6 +21,7 @@ METHODS = {
     for method in (
         Method("base", ("full",), needs_text=False, code_version="1"),
         Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),
+        Method("text-prior", ("full", "shuffled-text"), needs_text=True, code_version="1"),
     )
 }
 """Methods by name; a test holds the enhanced ones against the registry in `models.enhancers`."""

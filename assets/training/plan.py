@@ -12,8 +12,8 @@ from typing import Any
 from assets.lake import Address
 from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
-from models.bases import BaseConfig, base_spec, refuse_without_embeddings
-from models.enhancers import EnhancerConfig, enhancer_spec
+from models.bases import BaseConfig, base_spec
+from models.enhancers import EnhancerConfig, enhancer_spec, refuse_mismatch
 from models.enhancers.config import LMMREC_VARIANTS
 from models.errors import LmmrecError
 from models.training.config import PRESETS, TrainingConfig
@@ -50,7 +50,7 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
         preset: training preset of the dataset's catalogue entry.
 
     Raises:
-        LmmrecError: unknown base model, an enhancer on one without embeddings, or a variant that the method does not have.
+        LmmrecError: unknown base model, one that lacks what the enhancer works on, or an unknown variant.
     """
     assert address.base_model is not None
     assert address.seed is not None
@@ -61,7 +61,7 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
     base = base_spec(address.base_model).config(name=address.base_model)
     enhancer = None
     if method != "base":
-        refuse_without_embeddings(base, method)
+        refuse_mismatch(base, method)
         enhancer = enhancer_spec(method).config(name=method, **ablations.get(address.variant or "full", {}))
     return CellPlan(
         base=base,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from models.bases.config import (
     BaseConfig,
     BPRMFConfig,
+    EaseConfig,
+    GFCFConfig,
     LightGCNConfig,
     PolyCFConfig,
     PolyCFEmbeddingConfig,
@@ -22,7 +24,8 @@ from models.bases.config import (
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
-    from models.bases.contract import BaseModel
+    from models.bases.closed_form import ClosedFormBase
+    from models.bases.contract import BaseModel, Scored
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,22 @@ class BaseSpec:
     module: str
     class_name: str
 
+    closed_form: bool = False
+    """True where the model is fitted by a formula, without training steps."""
+
+    def scored(self) -> type[Scored]:
+        """The class as far as scoring is concerned, imported when it is needed."""
+        found: type[Scored] = getattr(import_module(self.module), self.class_name)
+        return found
+
     def model(self) -> type[BaseModel]:
-        """The class, imported when it is needed."""
+        """The class of a model that is trained in steps."""
         found: type[BaseModel] = getattr(import_module(self.module), self.class_name)
+        return found
+
+    def formula(self) -> type[ClosedFormBase]:
+        """The class of a model in closed form."""
+        found: type[ClosedFormBase] = getattr(import_module(self.module), self.class_name)
         return found
 
 
@@ -47,6 +63,8 @@ BASES: dict[str, BaseSpec] = {
     "polycf": BaseSpec(PolyCFConfig, "models.bases.polycf", "PolyCF"),
     "polycf-embedding": BaseSpec(PolyCFEmbeddingConfig, "models.bases.polycf_embedding", "PolyCFEmbedding"),
     "polycf-signal": BaseSpec(PolyCFSignalConfig, "models.bases.polycf_signal", "PolyCFSignal"),
+    "ease": BaseSpec(EaseConfig, "models.bases.ease", "EASE", closed_form=True),
+    "gfcf": BaseSpec(GFCFConfig, "models.bases.gfcf", "GFCF", closed_form=True),
 }
 
 
@@ -71,6 +89,8 @@ __all__ = [
     "BPRMFConfig",
     "BaseConfig",
     "BaseSpec",
+    "EaseConfig",
+    "GFCFConfig",
     "LightGCNConfig",
     "PolyCFConfig",
     "PolyCFEmbeddingConfig",

@@ -124,6 +124,36 @@ class PolyCFConfig(PolynomialConfig):
     whole filter without the pair's own entry in the signal; they learn the filter's residue, and overfit (docs/polycf.md)."""
 
 
+class EaseConfig(BaseConfig):
+    """EASE (Steck 2019) with EDLAE's noise (Steck 2020), user weighting and popularity power; None is chosen on validation."""
+
+    name: Literal["ease"] = "ease"
+    dim: Literal[0] = 0
+    """No ID embeddings."""
+    regularisation: PositiveFloat | None = None
+    """lambda, in units of the mean squared entry of X."""
+    dropout: NonNegativeFloat | None = None
+    """rho, weight of diag(G) in the ridge: drop-out of a share rho / (1 + rho) of each history; 0 is EASE."""
+    user_power: float | None = Field(default=None, ge=0.0, le=1.0)
+    """a: histories are weighted by their length^-a; 0 is EASE, 1/2 lets every user count the same."""
+    popularity_power: float | None = Field(default=None, ge=-1.0, le=1.0)
+    """delta: scores are multiplied by n^-delta, n the item's train interactions; 0 is EASE."""
+
+
+class GFCFConfig(BaseConfig):
+    """GF-CF (Shen et al. 2021) with a popularity power; None is chosen on validation."""
+
+    name: Literal["gfcf"] = "gfcf"
+    dim: Literal[0] = 0
+    """No ID embeddings."""
+    rank: PositiveInt | None = None
+    """r, singular vectors of the ideal low pass."""
+    alpha: NonNegativeFloat | None = None
+    """Weight of the ideal low pass; 0.3 in the paper."""
+    popularity_power: float | None = Field(default=None, ge=-1.0, le=1.0)
+    """delta, as in EASE; 0 is GF-CF."""
+
+
 class BPRMFConfig(LightGCNConfig):
     """Matrix factorisation with BPR (Rendle et al. 2009): LightGCN without propagation."""
 

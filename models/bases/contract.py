@@ -1,13 +1,14 @@
 """What a base model is: the hooks of docs/models.md, through which the fit loop and enhancers reach it.
 
 A base knows nothing of enhancers, text, epochs or metrics. After training it is reduced to tensors (`final_tensors`), and
-`score` is a pure function of them: a checkpoint scores without graph, text or training code.
+`score` is a pure function of them: a checkpoint scores without graph, text or training code. What is fitted by a formula,
+without steps, is `closed_form`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -93,9 +94,43 @@ class HistoryShares(NamedTuple):
     """From the user's ID row: what is learned of the user beside the filter or the graph."""
     shares: np.ndarray
     """(n,) float64: what each item of the history adds."""
+    texts: np.ndarray | None = None
+    """(n,) float64: what of each share comes from texts; None where the model cannot tell."""
 
 
-class BaseModel(nn.Module, ABC):
+class Scored(ABC):
+    """What every base model is once it is fitted: tensors, and pure functions of them."""
+
+    @classmethod
+    @abstractmethod
+    def score(cls, tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
+        """(batch,) int64 users -> (batch, items) float32 scores of every item."""
+
+    @classmethod
+    def scorer(cls, tensors: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+        """`score` of these tensors; what it has to make of them first is made once."""
+        return lambda user_idx: cls.score(tensors, user_idx)
+
+    @staticmethod
+    @abstractmethod
+    def final_shapes(config: BaseConfig, num_users: int, num_items: int) -> dict[str, tuple[int | None, ...]]:
+        """Names and shapes of the tensors, by which a checkpoint is checked; None is any length."""
+
+    @classmethod
+    def history_shares(
+        cls,
+        config: BaseConfig,
+        final: Mapping[str, Tensor],
+        parameters: Mapping[str, Tensor],
+        train: sp.csr_matrix,
+        user_idx: int,
+        item_idx: int,
+    ) -> HistoryShares | None:
+        """The score of one pair, split over the user's items in `train`; None where the model knows no such split."""
+        return None
+
+
+class BaseModel(nn.Module, Scored):
     """A graph model with one learnable ID embedding per node; with `dim` 0 a model that has none, and no training steps."""
 
     reads_layers: ClassVar[bool] = False
@@ -152,18 +187,6 @@ class BaseModel(nn.Module, ABC):
     def final_shapes(config: BaseConfig, num_users: int, num_items: int) -> dict[str, tuple[int | None, ...]]:
         """Names and shapes of `final_tensors`, by which a checkpoint is checked; None is any length."""
         return {"users": (num_users, config.dim), "items": (num_items, config.dim)}
-
-    @staticmethod
-    def history_shares(
-        config: BaseConfig,
-        final: Mapping[str, Tensor],
-        parameters: Mapping[str, Tensor],
-        train: sp.csr_matrix,
-        user_idx: int,
-        item_idx: int,
-    ) -> HistoryShares | None:
-        """The score of one pair, split over the user's items in `train`; None where the model knows no such split."""
-        return None
 
 
 def xavier_uniform(rows: int, columns: int, rng: torch.Generator) -> Tensor:

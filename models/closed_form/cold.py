@@ -29,12 +29,12 @@ def ridge_to_weights(fit: EaseFit, texts: np.ndarray, shrinkage: float) -> np.nd
     gram = exact.T @ exact
     ridge = shrinkage * float(np.trace(gram)) / len(gram) * np.eye(len(gram))
     read = np.linalg.solve(gram + ridge, (fit.weights @ texts).T.astype(np.float64))  # (d, items)
-    return np.ascontiguousarray(read.T, dtype=np.float32)
+    return np.asarray(read.T, dtype=np.float32, order="C")
 
 
 def map_to_weights(texts: np.ndarray, text_map: np.ndarray) -> np.ndarray:
     """The same by the learned text map W (d, d), for models without B: Z = F W."""
-    return (texts.astype(np.float64) @ text_map).astype(np.float32)
+    return np.asarray(texts.astype(np.float64) @ text_map, dtype=np.float32)
 
 
 def new_item_scores(rows: sp.csr_matrix, reading: np.ndarray, new_texts: np.ndarray) -> np.ndarray:

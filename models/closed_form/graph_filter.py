@@ -33,9 +33,16 @@ class GraphFilter:
 
         r (R~^T R~ + alpha D_I^-1/2 V_r V_r^T D_I^1/2).
         """
-        linear = np.ascontiguousarray((rows @ self.backward @ self.forward).toarray(), dtype=np.float32)
-        low_pass = np.asarray(rows @ (self.vectors / self.root[:, None])) @ (self.vectors * self.root[:, None]).T
-        return np.asarray(linear + np.float32(self.alpha) * low_pass)
+        return np.asarray(self.linear(rows) + np.float32(self.alpha) * self.low_pass(rows))
+
+    def linear(self, rows: sp.csr_matrix) -> np.ndarray:
+        """r R~^T R~, (batch, items) float32."""
+        return np.ascontiguousarray((rows @ self.backward @ self.forward).toarray(), dtype=np.float32)
+
+    def low_pass(self, rows: sp.csr_matrix) -> np.ndarray:
+        """r D_I^-1/2 V_r V_r^T D_I^1/2, (batch, items) float32."""
+        root = self.root[:, None]
+        return np.asarray(np.asarray(rows @ (self.vectors / root)) @ (self.vectors * root).T)
 
     def narrowed(self, rank: int, alpha: float) -> GraphFilter:
         """The same filter with the first `rank` vectors and another weight."""

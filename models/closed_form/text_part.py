@@ -9,6 +9,7 @@ is said in `text_kernel`, `text_prior` and `text_map`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -17,6 +18,20 @@ from models.errors import LmmrecError
 
 CHUNK_SPREADS = 2**22
 """Scores whose spread is taken at once."""
+
+
+Form = Literal["kernel", "prior", "map", "cosine"]
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """Which text part: its form, how much it weighs, and mu where it reads W."""
+
+    form: Form
+    weight: float
+    """w of `kernel`, c of the others; above 0."""
+    shrinkage: float = 0.1
+    """mu of W in `prior` and `map`."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from models.enhancers.config import EnhancerConfig, LMMRecConfig
+from models.bases import BASES, BaseConfig, base_spec, refuse_without_embeddings
+from models.enhancers.config import EnhancerConfig, LMMRecConfig, TextPriorConfig
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ class EnhancerSpec:
 
     config: type[EnhancerConfig]
     module: str
+    """Empty where the enhancer has no class of its own: the base model fits it with itself."""
     class_name: str
     needs_text: bool
+    works_on: Literal["embeddings", "formulas"] = "embeddings"
+    """Which base models it goes with: those with ID embeddings, or those in closed form, with which it is fitted in one."""
 
     def model(self) -> type[Enhancer]:
         """The class, imported when it is needed; built as `model(config, base, texts, rng)`."""
@@ -33,6 +37,7 @@ class EnhancerSpec:
 
 ENHANCERS: dict[str, EnhancerSpec] = {
     "lmmrec": EnhancerSpec(LMMRecConfig, "models.enhancers.lmmrec", "LMMRec", needs_text=True),
+    "text-prior": EnhancerSpec(TextPriorConfig, "", "", needs_text=True, works_on="formulas"),
 }
 
 
@@ -43,4 +48,30 @@ def enhancer_spec(name: str) -> EnhancerSpec:
     return ENHANCERS[name]
 
 
-__all__ = ["ENHANCERS", "EnhancerConfig", "EnhancerSpec", "LMMRecConfig", "enhancer_spec"]
+def goes_with(base: BaseConfig, enhancer: str) -> bool:
+    """True where the enhancer finds in this base model what it works on."""
+    if enhancer_spec(enhancer).works_on == "formulas":
+        return base_spec(base.name).closed_form
+    return base.dim > 0
+
+
+def refuse_mismatch(base: BaseConfig, enhancer: str) -> None:
+    """Says so where it does not, with the base models that would do."""
+    if goes_with(base, enhancer):
+        return
+    if enhancer_spec(enhancer).works_on == "embeddings":
+        refuse_without_embeddings(base, enhancer)
+    able = ", ".join(name for name, spec in BASES.items() if spec.closed_form)
+    raise LmmrecError(f"{enhancer!r} goes with base models in closed form ({able}), not with {base.name!r}; choose one")
+
+
+__all__ = [
+    "ENHANCERS",
+    "EnhancerConfig",
+    "EnhancerSpec",
+    "LMMRecConfig",
+    "TextPriorConfig",
+    "enhancer_spec",
+    "goes_with",
+    "refuse_mismatch",
+]

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.bases import BaseConfig
+from models.bases import BaseConfig, base_spec
 from models.enhancers import EnhancerConfig
 from models.errors import LmmrecError
 from models.progress import Silence, reporting_to, track
@@ -29,6 +29,7 @@ from models.training.diagnostics import diagnose
 from models.training.divergence import DivergedError, refuse_non_finite
 from models.training.fitted import FittedModel
 from models.training.identity import circumstances, differences, identity_of
+from models.training.search import fit_formula
 from models.training.snapshot import put_back, take
 from models.training.state import OtherRunError, StateFolder, opened
 from models.training.trainer import Trainer
@@ -50,8 +51,10 @@ def fit(
 ) -> FittedModel:
     """Trains until `training.monitor` stops rising on validation and returns the weights of its best epoch.
 
-    With `evaluate_every=0` it trains `max_epochs` epochs and keeps the last. Same arguments and threads, same bytes on a
-    CPU; also where a `state_folder` is given and the process was killed and started again, at any moment.
+    With `evaluate_every=0` it trains `max_epochs` epochs and keeps the last. A base model in closed form has no epochs: its
+    settings are tried on validation instead (`search`), so that neither a state is kept nor an earlier model started from.
+    Same arguments and threads, same bytes on a CPU; also where a `state_folder` is given and the process was killed and
+    started again, at any moment.
 
     Args:
         state_folder: where the state is replaced after every epoch; what lies there of the same run is gone on with.
@@ -61,6 +64,9 @@ def fit(
         LmmrecError: validation is empty but needed, texts are missing, training diverges, or the warm start does not fit.
         OtherRunError: the state folder holds the state of other settings or data.
     """
+    if base_spec(base.name).closed_form:
+        with _threads(run.threads):
+            return fit_formula(data, base, enhancer, training, run)
     if training.evaluate_every and data.validation.nnz == 0:
         raise LmmrecError(
             "the split has no validation interactions, so early stopping has nothing to watch; "

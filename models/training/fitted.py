@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,4 +50,8 @@ class FittedModel:
             raise LmmrecError(
                 f"user indices must lie in 0 … {self.num_users - 1}, got {int(users.min())} … {int(users.max())}"
             )
-        return base_spec(self.base.name).model().score(self.final, users)
+        return self._scorer(users)
+
+    @cached_property
+    def _scorer(self) -> Callable[[Tensor], Tensor]:
+        return base_spec(self.base.name).scored().scorer(self.final)

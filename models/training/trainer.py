@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.bases import BaseConfig, base_spec, refuse_without_embeddings
+from models.bases import BaseConfig, base_spec
 from models.bases.contract import Batch, Term, TrainingStep, distinct_rows
-from models.enhancers import EnhancerConfig, enhancer_spec
+from models.enhancers import EnhancerConfig, enhancer_spec, refuse_mismatch
 from models.enhancers.contract import Enhancer
 from models.errors import LmmrecError
 from models.graph import Adjacency, BipartiteGraph
@@ -38,7 +38,7 @@ class Trainer:
     ) -> None:
         keep_freed_memory()
         if enhancer is not None:
-            refuse_without_embeddings(base, enhancer.name)
+            refuse_mismatch(base, enhancer.name)
         self.seed, self.device = run.seed, usable_device(run.device)
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")

@@ -53,4 +53,10 @@ def _show(found: dict[str, Any]) -> None:
         rows = [*found["neighbours"]]
         rows.append({"item_id": "other items of the user", "share": found["other_neighbours_share"]})
         rows.append({"item_id": "the user and the item themselves", "share": found["own_share"]})
-        show_table(rows, ["item_id", "title", "share"], f"where the score of {found['scored_by']} comes from")
+        columns = ["item_id", "title", "share", *(["of_texts"] if found["text_share"] is not None else [])]
+        show_table(rows, columns, f"where the score of {found['scored_by']} comes from")
+        if found["text_share"] is not None:
+            score = sum(row["share"] for row in rows)
+            click.echo(
+                f"Of the score {score:.4g}, {score - found['text_share']:.4g} is history and {found['text_share']:.4g} texts."
+            )

@@ -9,7 +9,7 @@ import click
 @click.argument("dataset")
 @click.argument("user_id")
 @click.option("--base-model", default="lightgcn", show_default=True)
-@click.option("--method", help="Default: lmmrec where it has been trained.")
+@click.option("--method", help="Default: one that reads text, where it has been trained.")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="How many items.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(dataset: str, user_id: str, base_model: str, method: str | None, k: int, form: str) -> None:

@@ -15,7 +15,9 @@ _PROTOCOL = "strict"
 @click.command("run", short_help="Make what is missing or stale of a dataset.")
 @click.argument("dataset")
 @click.option("--base-model", "base_models", multiple=True, help="Repeatable. Default: lightgcn.")
-@click.option("--method", "methods", multiple=True, help="Repeatable. Default: base and lmmrec, or base without text.")
+@click.option(
+    "--method", "methods", multiple=True, help="Repeatable. Default: all that go with it, or base without text."
+)
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Repeatable. Default: 2023.")
 @click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="Last stage to make.")
 def command(
@@ -25,15 +27,18 @@ def command(
 
     What is there and unchanged is reused.
     """
+    from assets.graph import recipes
     from assets.recipes import Request
     from assets.settings import home_directory
+    from orchestration.plan import default_methods
     from orchestration.planner import Planner
 
     home, defaults = home_directory(), Request(dataset)
+    chosen_models = tuple(dict.fromkeys(base_models)) or defaults.base_models
     request = Request(
         dataset,
-        base_models=tuple(dict.fromkeys(base_models)) or defaults.base_models,
-        methods=tuple(dict.fromkeys(methods)) or defaults.methods,
+        base_models=chosen_models,
+        methods=tuple(dict.fromkeys(methods)) or default_methods(recipes(), chosen_models),
         seeds=tuple(dict.fromkeys(seeds)) or defaults.seeds,
     )
     planner = Planner(home, request, until, chosen=bool(methods))

@@ -85,5 +85,5 @@ def test_settings_are_frozen_complete_and_checked() -> None:
 
 
 def test_an_unknown_base_is_named_with_the_choices() -> None:
-    with pytest.raises(LmmrecError, match="no base model 'lightgnc'; choose one of bprmf, lightgcn, "):
+    with pytest.raises(LmmrecError, match="no base model 'lightgnc'; choose one of bprmf, ease, gfcf, lightgcn, "):
         base_spec("lightgnc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -280,7 +281,7 @@ def test_a_checkpoint_scores_alone_and_says_which_tensor_is_wrong(config: BaseCo
     assert torch.equal(loaded.score(np.arange(12)), model.score(np.arange(12)))
     name = min(model.final)
     broken = {key: value for key, value in model.final.items() if key != name}
-    other = FittedModel(**{**vars(model), "final": broken})
+    other = replace(model, final=broken)
     save(other, tmp_path, [str(user) for user in range(12)], [str(item) for item in range(9)])
     with pytest.raises(LmmrecError, match=rf"tensor 'final\.{name}' has shape None"):
         load(tmp_path)

@@ -1,0 +1,144 @@
+"""EASE as a base model: user weighting, drop-out noise and popularity power chosen with lambda on validation.
+
+Tuned this way it is far above plain EASE on long-tailed data; a gain of texts counts only on top of it. Texts come in as
+further rows (`text_kernel`), as a prior (`text_prior`) or beside it (`text_map`). The formulas are `models.closed_form`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from models.bases.closed_form import ClosedFormBase, Remembered, Trial, array_in, histories_in, text_shapes
+from models.bases.config import BaseConfig, EaseConfig
+from models.closed_form.ease import EaseFit, fit_ease, popularity
+from models.closed_form.text_kernel import TextKernel
+from models.closed_form.text_map import cosine_part, learned_map, mapped_part
+from models.closed_form.text_part import TextPart, TextSettings
+from models.closed_form.text_prior import text_prior
+from models.errors import LmmrecError
+
+MAX_ITEMS = 30_000
+"""The model is a dense (items, items) float32 matrix: 3.6 GB at this size."""
+MANY_ITEMS, MORE_ITEMS = 4_000, 12_000
+"""Above these fewer settings are tried: each inversion costs items^3 multiplications."""
+USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS = (
+    (0.5, 0.0),
+    (100.0, 300.0, 1000.0, 30.0),
+    (0.5, 3.0, 0.0),
+    (0.2, 0.0),
+)
+"""What is tried where settings are left open, the default first."""
+
+
+@dataclass(frozen=True)
+class EASE(ClosedFormBase):
+    """score = (x_u B) n^-delta."""
+
+    config: EaseConfig
+    train: sp.csr_matrix
+    fit: EaseFit
+    popularity: np.ndarray
+    """n_j^-delta, (items,) float32."""
+
+    @classmethod
+    def grid(cls, config: EaseConfig, train: sp.csr_matrix) -> Sequence[EaseConfig]:
+        num_items = train.shape[1]
+        if num_items > MAX_ITEMS:
+            raise LmmrecError(
+                f"base model 'ease' needs a dense matrix of {num_items:,} x {num_items:,} items, more than the "
+                f"{MAX_ITEMS:,} it is allowed; use base model gfcf, or raise the k-core of the dataset"
+            )
+        tried: list[tuple[float, ...]] = [USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS]
+        if num_items > MORE_ITEMS:
+            tried = [values[:1] for values in tried[:3]] + tried[3:]
+        elif num_items > MANY_ITEMS:
+            tried = [USER_POWERS[:1], PENALTIES[:3:2], DROPOUTS[:2], POPULARITY_POWERS]
+        names = ("user_power", "regularisation", "dropout", "popularity_power")
+        choices = [
+            values if getattr(config, name) is None else (getattr(config, name),)
+            for name, values in zip(names, tried, strict=True)
+        ]
+        return [config.model_copy(update=dict(zip(names, chosen, strict=True))) for chosen in product(*choices)]
+
+    @classmethod
+    def trials(cls, config: EaseConfig, train: sp.csr_matrix) -> Iterator[Trial]:
+        last: tuple[float | None, ...] = ()
+        for chosen in cls.grid(config, train):
+            if last != (last := (chosen.user_power, chosen.regularisation, chosen.dropout)):
+                fit = None  # before the next one is made
+                fit = _fit(chosen, train)
+                plain = Remembered(lambda user_idx, fit=fit: fit.score(train[user_idx]))  # type: ignore[misc]
+            assert chosen.popularity_power is not None
+            weight = popularity(train, chosen.popularity_power)
+            yield Trial(chosen, None, lambda user_idx, plain=plain, weight=weight: plain(user_idx) * weight)  # type: ignore[misc]
+
+    @classmethod
+    def fitted(cls, config: EaseConfig, train: sp.csr_matrix) -> Self:
+        assert config.popularity_power is not None
+        return cls(config, train, _fit(config, train), popularity(train, config.popularity_power))
+
+    def history_scores(self, rows: sp.csr_matrix) -> np.ndarray:
+        return np.asarray(self.fit.score(rows) * self.popularity)
+
+    def text_parts(
+        self, settings: Sequence[TextSettings], texts: np.ndarray
+    ) -> Iterator[tuple[TextSettings, TextPart]]:
+        kernel, maps = None, dict[float, np.ndarray]()
+        for chosen in settings:
+            if chosen.form in ("prior", "map") and chosen.shrinkage not in maps:
+                maps[chosen.shrinkage] = learned_map(self.train, texts, (chosen.shrinkage,))[0]
+            if chosen.form == "kernel":
+                kernel = kernel or TextKernel.of(self.fit, texts)
+                yield chosen, self._as_rare(kernel.part(chosen.weight))
+            elif chosen.form == "prior":
+                yield chosen, self._as_rare(text_prior(self.fit, texts, maps[chosen.shrinkage], chosen.weight))
+            elif chosen.form == "map":
+                yield chosen, mapped_part(texts, maps[chosen.shrinkage], chosen.weight)
+            else:
+                yield chosen, cosine_part(texts, chosen.weight)
+
+    def _as_rare(self, part: TextPart) -> TextPart:
+        """A part of B itself is multiplied by n^-delta as B is."""
+        return TextPart(part.left, part.right * self.popularity[:, None], part.scale)
+
+    @classmethod
+    def text_grid(cls) -> Sequence[TextSettings]:
+        return (
+            *(TextSettings(form="kernel", weight=weight) for weight in (1.0, 3.0, 5.0, 10.0, 20.0, 30.0)),
+            *(
+                TextSettings(form="prior", shrinkage=shrinkage, weight=weight)
+                for shrinkage, weight in product((0.03, 0.3), (0.1, 0.3, 0.7, 1.0, 1.5))
+            ),
+            *(TextSettings(form="map", shrinkage=0.03, weight=weight) for weight in (0.1, 0.2, 0.4, 0.8)),
+            *(TextSettings(form="cosine", weight=weight) for weight in (0.05, 0.1, 0.2)),
+        )
+
+    def own_tensors(self) -> dict[str, Tensor]:
+        return {"weights": torch.from_numpy(self.fit.weights), "popularity": torch.from_numpy(self.popularity)}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
+        weights = array_in(tensors, "weights")
+        unknown = np.zeros(0)  # what only a fit needs
+        train = histories_in(tensors, len(weights))
+        return cls(EaseConfig(), train, EaseFit(weights, unknown, unknown, 0.0), array_in(tensors, "popularity"))
+
+    @staticmethod
+    def final_shapes(config: BaseConfig, num_users: int, num_items: int) -> dict[str, tuple[int | None, ...]]:
+        own = {"user_starts": (num_users + 1,), "history": (None,), "weights": (num_items, num_items)}
+        return own | {"popularity": (num_items,)} | text_shapes(num_items)
+
+
+def _fit(config: EaseConfig, train: sp.csr_matrix) -> EaseFit:
+    assert config.regularisation is not None
+    assert config.dropout is not None
+    assert config.user_power is not None
+    return fit_ease(train, config.regularisation, config.dropout, config.user_power)

@@ -1,0 +1,223 @@
+"""Fitting a base model in closed form: every setting that it leaves open is tried on validation, then texts beside it.
+
+What the epochs are for a model trained in steps, trials are here: the history has one entry a trial, and the weights kept
+are those of the chosen one. What is tried stands beside each base model; test data plays no part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from models.bases import BaseConfig, base_spec
+from models.bases.closed_form import ClosedFormBase, Trial
+from models.closed_form.text_part import TextPart, TextSettings, centred
+from models.enhancers import EnhancerConfig, TextPriorConfig, refuse_mismatch
+from models.errors import LmmrecError
+from models.graph import binary_csr
+from models.progress import Silence, Step, reporting_to, track
+from models.ranking.evaluate import evaluate
+from models.ranking.significance import paired_t
+from models.training.config import RunConfig, TrainingConfig
+from models.training.data import TrainingData
+from models.training.fitted import FittedModel
+
+VALIDATION_K = 20
+"""List length of the metric that decides, as for models trained in steps."""
+MAX_SCORES = 100_000_000
+"""Scores of all trials of one fit that are ranked at most in one trial: beyond, a sample of the validation users decides."""
+MIN_USERS = 1_000
+"""Of them at least."""
+SETTING = "setting_"
+"""Before the name of a setting in the history."""
+NOTHING_TO_CHOOSE_BY = (
+    "the split has no validation interactions, so the settings of a closed form have nothing to be chosen by; "
+    "carve a validation part out of train, or set evaluate_every=0 for the default settings"
+)
+
+
+def fit_formula(
+    data: TrainingData, base: BaseConfig, enhancer: EnhancerConfig | None, training: TrainingConfig, run: RunConfig
+) -> FittedModel:
+    """The base model of the settings that are best on validation by `training.monitor`, the earlier of equals.
+
+    With texts, the base's own settings are chosen first, then texts on top of these; they are taken only where their gain is
+    significant (`TextPriorConfig.significance`), so that with weight 0 the model is the base's to the bit. Same arguments
+    and threads, same bytes.
+
+    Raises:
+        LmmrecError: validation is empty but needed, texts are missing, or the catalogue is too large for the model.
+    """
+    started_s = time.perf_counter()
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(run.threads):
+        found = _fitted(data, base, enhancer, training, run)
+    return replace(found, seconds=time.perf_counter() - started_s)
+
+
+def _fitted(
+    data: TrainingData, base: BaseConfig, enhancer: EnhancerConfig | None, training: TrainingConfig, run: RunConfig
+) -> FittedModel:
+    if enhancer is not None:
+        refuse_mismatch(base, enhancer.name)
+        if not isinstance(enhancer, TextPriorConfig):
+            raise LmmrecError(f"{enhancer.name!r} cannot be fitted by a formula; choose text-prior")
+    texts = None if enhancer is None else centred(_item_texts(data))
+    model, train = base_spec(base.name).formula(), binary_csr(data.train)
+    if training.evaluate_every and data.validation.nnz == 0:
+        raise LmmrecError(NOTHING_TO_CHOOSE_BY)
+    chosen, log = model.grid(base, train)[0], _Log(training.monitor)
+    look = training.evaluate_every > 0
+    if look:
+        log.validation, log.train = sampled_rows(data.validation, run.seed), train
+        total = len(model.grid(base, train)) + (len(text_settings(model, enhancer)) + 1 if enhancer else 0)
+        with track(f"tune {base.name}", total=total, unit="trials") as step:
+            chosen = log.best(model.trials(base, train), step).base
+            fitted = model.fitted(chosen, train)
+            part, used = _texts_beside(fitted, enhancer, texts, log, step)
+    else:
+        fitted = model.fitted(chosen, train)
+        part, used = _default_texts(fitted, enhancer, texts)
+    return FittedModel(
+        base=chosen,
+        enhancer=used,
+        training=training,
+        seed=run.seed,
+        num_users=data.num_users,
+        num_items=data.num_items,
+        final=fitted.tensors(part),
+        parameters={},
+        history=log.history,
+        best_epoch=log.chosen,
+    )
+
+
+def text_settings(model: type[ClosedFormBase], enhancer: TextPriorConfig) -> list[TextSettings]:
+    """What is tried of texts: the base's grid, or the one form that was asked for; empty where it weighs nothing."""
+    if enhancer.form == "chosen":
+        return list(model.text_grid())
+    if enhancer.form == "none" or enhancer.weight == 0.0:
+        return []
+    return [TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage)]
+
+
+def _texts_beside(
+    fitted: ClosedFormBase,
+    enhancer: TextPriorConfig | None,
+    texts: np.ndarray | None,
+    log: _Log,
+    step: Step,
+) -> tuple[TextPart | None, TextPriorConfig | None]:
+    if enhancer is None or texts is None:
+        return None, None
+    settings = text_settings(type(fitted), enhancer)
+    before = log.chosen
+    found = log.best(fitted.text_trials(settings, texts), step)
+    gain = log.per_user[log.chosen] - log.per_user[before]
+    if found.text is None or not gain.mean() > 0.0 or not paired_t(gain) < enhancer.significance:
+        log.chosen = before
+        return None, enhancer.model_copy(update={"form": "none", "weight": 0.0})
+    return _part(fitted, found.text, texts), _as_config(enhancer, found.text)
+
+
+def _default_texts(
+    fitted: ClosedFormBase, enhancer: TextPriorConfig | None, texts: np.ndarray | None
+) -> tuple[TextPart | None, TextPriorConfig | None]:
+    """What was asked for by name; nothing is chosen unseen."""
+    if enhancer is None or texts is None:
+        return None, None
+    if enhancer.form == "chosen":
+        raise LmmrecError(
+            NOTHING_TO_CHOOSE_BY.replace("for the default settings", "and name the form and weight of texts")
+        )
+    settings = text_settings(type(fitted), enhancer)
+    return (_part(fitted, settings[0], texts), enhancer) if settings else (None, enhancer)
+
+
+def _part(fitted: ClosedFormBase, settings: TextSettings, texts: np.ndarray) -> TextPart:
+    (_, part), *_ = fitted.text_parts([settings], texts)
+    return part
+
+
+def _as_config(enhancer: TextPriorConfig, text: TextSettings) -> TextPriorConfig:
+    chosen = {"form": text.form, "weight": text.weight, "shrinkage": text.shrinkage}
+    return enhancer.model_copy(update=chosen)
+
+
+def _item_texts(data: TrainingData) -> np.ndarray:
+    data.texts()  # refuses where there are none
+    assert data.item_texts is not None
+    return data.item_texts
+
+
+def sampled_rows(validation: sp.csr_matrix, seed: int) -> sp.csr_matrix:
+    """Validation pairs of as many users as `MAX_SCORES` allows, drawn with the run's seed; of all where that is enough."""
+    users = np.flatnonzero(np.diff(validation.indptr))
+    count = max(MIN_USERS, MAX_SCORES // max(1, validation.shape[1]))
+    if len(users) <= count:
+        return validation
+    kept = np.zeros(validation.shape[0])
+    kept[np.random.default_rng([seed, 0x7121]).choice(users, count, replace=False)] = 1.0
+    found = (sp.diags(kept) @ validation).tocsr()
+    found.eliminate_zeros()
+    return found
+
+
+@dataclass
+class _Log:
+    """All trials so far, and the one that is chosen."""
+
+    monitor: str
+    history: list[dict[str, Any]] = field(default_factory=list)
+    per_user: list[np.ndarray] = field(default_factory=list)
+    """Of each trial the monitored metric of every user looked at."""
+    chosen: int = 0
+    train: sp.csr_matrix | None = None
+    validation: sp.csr_matrix | None = None
+
+    def best(self, trials: Iterable[Trial], step: Step) -> Trial:
+        """Looks at each of `trials` and returns the best of them, the earlier of equals; `chosen` is its number.
+
+        Called again, the first trial of the new ones is the one chosen before, seen once more.
+        """
+        best: Trial | None = None
+        for trial in trials:
+            if best is None and self.history:
+                best, number = trial, self.chosen
+                step.advance()
+                continue
+            number = self._look(trial)
+            if best is None or self.history[number][self.monitor] > self.history[self.chosen][self.monitor]:
+                best, self.chosen = trial, number
+            top = self.history[self.chosen][self.monitor]
+            step.advance(note=f"{self.monitor} {self.history[number][self.monitor]:.4f} on validation, best {top:.4f}")
+        assert best is not None
+        return best
+
+    def _look(self, trial: Trial) -> int:
+        assert self.train is not None
+        assert self.validation is not None
+        with reporting_to(Silence()):
+            found = evaluate(trial, self.train, self.validation, self.validation, ("rlmrec",), (VALIDATION_K,))
+        metrics = found.per_user["rlmrec"]
+        entry = {"epoch": len(self.history)} | {name: float(values.mean()) for name, values in metrics.items()}
+        self.history.append(entry | shown_settings(trial))
+        self.per_user.append(metrics[self.monitor])
+        return len(self.history) - 1
+
+
+def shown_settings(trial: Trial) -> dict[str, float]:
+    """The settings of a trial as numbers: those of the base, and for texts the weight under the name of its form."""
+    own = trial.base.model_dump(exclude={"name", "dim", "l2"})
+    found = {f"{SETTING}{name}": float(value) for name, value in own.items()}
+    if trial.text is not None:
+        found[f"{SETTING}text_{trial.text.form}"] = trial.text.weight
+        if trial.text.form in ("prior", "map"):
+            found[f"{SETTING}text_shrinkage"] = trial.text.shrinkage
+    return found

@@ -1,0 +1,241 @@
+"""EASE and GF-CF as base models, with texts and without: the common suite, choice on validation, checkpoints, exact parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+from assets.training.curve import SETTING as SETTING_OF_CURVES
+from models.attribution import attribute
+from models.bases import BASES, BaseConfig, EaseConfig, GFCFConfig, LightGCNConfig, base_spec
+from models.bases import ease as ease_module
+from models.closed_form.ease import fit_ease, popularity
+from models.enhancers import LMMRecConfig, TextPriorConfig
+from models.errors import LmmrecError
+from models.graph import binary_csr
+from models.ranking.evaluate import evaluate
+from models.training import search
+from models.training.checkpoint import load, save
+from models.training.config import RunConfig, TrainingConfig
+from models.training.data import TrainingData
+from models.training.fit import fit
+from models.training.fitted import FittedModel
+from tests.models.behaviour import RankerBehaviour
+from tests.models.strategies import random_interactions
+
+pytestmark = pytest.mark.unit
+
+USERS, ITEMS, TASTES = 80, 40, 4
+BLIND = TrainingConfig(evaluate_every=0)
+EASE_FIXED = EaseConfig(regularisation=5.0, dropout=0.5, user_power=0.5, popularity_power=0.2)
+GFCF_FIXED = GFCFConfig(rank=4, alpha=0.3, popularity_power=0.1)
+FIXED: list[BaseConfig] = [EASE_FIXED, GFCF_FIXED]
+FORMS = [
+    (EASE_FIXED, "kernel"),
+    (EASE_FIXED, "prior"),
+    (EASE_FIXED, "map"),
+    (EASE_FIXED, "cosine"),
+    (GFCF_FIXED, "map"),
+    (GFCF_FIXED, "cosine"),
+]
+
+
+def shop(noise: float = 0.4) -> TrainingData:
+    """Few pairs of users with a taste, and texts that say which taste an item is for."""
+    rng = np.random.default_rng(0)
+    of_user, of_item = np.arange(USERS) % TASTES, np.arange(ITEMS) % TASTES
+    likes = rng.random((USERS, ITEMS)) < np.where(of_user[:, None] == of_item, 0.35, 0.03)
+    parts = rng.random((USERS, ITEMS)) < 0.5
+    train, held_out = likes & parts, likes & ~parts
+    train[np.arange(USERS), rng.integers(0, ITEMS, USERS)] = True
+    item_texts = np.eye(TASTES)[of_item] + noise * rng.standard_normal((ITEMS, TASTES))
+    user_texts = np.eye(TASTES)[of_user]
+    matrices = [sp.csr_matrix(part.astype(np.float32)) for part in (train, held_out & ~train)]
+    return TrainingData(matrices[0], matrices[1], user_texts.astype(np.float32), item_texts.astype(np.float32))
+
+
+DATA = shop()
+
+
+def fit_quickly(
+    base: BaseConfig,
+    text: TextPriorConfig | None = None,
+    data: TrainingData = DATA,
+    training: TrainingConfig = TrainingConfig(),  # noqa: B008 - frozen
+) -> FittedModel:
+    return fit(data, base, text, training, RunConfig(threads=1))
+
+
+class FormulaBehaviour(RankerBehaviour):
+    base: BaseConfig
+
+    def fitted(self, train: sp.csr_matrix) -> FittedModel:
+        return fit_quickly(self.base, data=TrainingData(train, sp.csr_matrix(train.shape)), training=BLIND)
+
+
+class TestEASE(FormulaBehaviour):
+    base = EASE_FIXED
+
+
+class TestGFCF(FormulaBehaviour):
+    base = GFCF_FIXED
+
+
+def test_every_closed_form_inherits_the_suite() -> None:
+    inherited = {suite.base.name for suite in FormulaBehaviour.__subclasses__()}
+    assert inherited == {name for name, spec in BASES.items() if spec.closed_form}
+
+
+def test_ease_scores_by_its_formula() -> None:
+    train = binary_csr(DATA.train)
+    with threadpool_limits(1):
+        plain = fit_ease(train, 5.0, 0.5, 0.5).score(train) * popularity(train, 0.2)
+    found = fit_quickly(EASE_FIXED, training=BLIND).score(np.arange(USERS))
+    assert np.asarray(found).tobytes() == plain.tobytes()
+
+
+@pytest.mark.parametrize("base", FIXED, ids=lambda base: base.name)
+@pytest.mark.parametrize("text", [TextPriorConfig(form="none"), TextPriorConfig(form="map", weight=0.0)])
+def test_texts_of_weight_zero_leave_the_base_as_it_is_to_the_bit(base: BaseConfig, text: TextPriorConfig) -> None:
+    users = np.arange(USERS)
+    alone, beside = fit_quickly(base), fit_quickly(base, text)
+    assert beside.score(users).numpy().tobytes() == alone.score(users).numpy().tobytes()
+    assert all(beside.final[name].numpy().tobytes() == alone.final[name].numpy().tobytes() for name in alone.final)
+
+
+@pytest.mark.parametrize(("base", "form"), FORMS, ids=lambda value: getattr(value, "name", value))
+def test_a_checkpoint_scores_as_the_model_it_holds(base: BaseConfig, form: Any, tmp_path: Path) -> None:
+    text = TextPriorConfig(form=form, weight=0.5)
+    model = fit_quickly(base, text, training=BLIND)
+    save(model, tmp_path, [f"u{n}" for n in range(USERS)], [f"i{n}" for n in range(ITEMS)])
+    loaded, users = load(tmp_path), np.arange(USERS)
+    assert loaded.score(users).numpy().tobytes() == model.score(users).numpy().tobytes()
+    assert (loaded.base, loaded.enhancer) == (base, text)
+
+
+@pytest.mark.parametrize(("base", "form"), FORMS, ids=lambda value: getattr(value, "name", value))
+def test_a_score_is_the_sum_of_its_history_and_text_parts(base: BaseConfig, form: Any) -> None:
+    model = fit_quickly(base, TextPriorConfig(form=form, weight=0.5), training=BLIND)
+    for user, item in ((0, 3), (7, 12), (41, 39)):
+        found = attribute(model, DATA.train, user, item)
+        assert found is not None
+        assert found.texts is not None
+        assert found.rest == pytest.approx(0.0, abs=1e-5)
+        assert float(found.shares.sum()) == pytest.approx(found.score, abs=1e-5)
+        assert np.abs(found.texts).sum() > 1e-4
+
+
+def test_without_texts_no_part_of_a_score_comes_from_them() -> None:
+    found = attribute(fit_quickly(EASE_FIXED), DATA.train, 0, 3)
+    assert found is not None
+    assert found.texts is not None
+    assert not found.texts.any()
+
+
+@pytest.mark.parametrize("base", [EaseConfig(), GFCFConfig()], ids=lambda base: base.name)
+def test_the_setting_that_is_best_on_validation_is_kept_and_every_trial_is_recorded(base: BaseConfig) -> None:
+    model = fit_quickly(base)
+    recalls = [entry["recall_20"] for entry in model.history]
+    grid = base_spec(base.name).formula().grid(base, binary_csr(DATA.train))
+    assert len(recalls) == len(grid) == len({str(config) for config in grid})
+    assert model.best_epoch == int(np.argmax(recalls))
+    assert model.base == grid[model.best_epoch]
+    again = evaluate(model, DATA.train, DATA.validation, DATA.validation, ("rlmrec",), (20,)).means("rlmrec")
+    assert again["recall_20"] == pytest.approx(max(recalls), abs=1e-9)
+    kept = {name: value for name, value in model.base.model_dump().items() if name not in ("name", "dim", "l2")}
+    assert {name: model.history[model.best_epoch][f"setting_{name}"] for name in kept} == kept
+
+
+@pytest.mark.parametrize("base", [EASE_FIXED, GFCF_FIXED], ids=lambda base: base.name)
+def test_texts_that_know_the_tastes_are_taken_and_help_and_every_setting_is_recorded(base: BaseConfig) -> None:
+    model, alone = fit_quickly(base, TextPriorConfig()), fit_quickly(base)
+    assert isinstance(model.enhancer, TextPriorConfig)
+    assert model.enhancer.form != "none"
+    assert model.enhancer.weight > 0.0
+    assert len(model.history) == 1 + len(base_spec(base.name).formula().text_grid())
+    best = {name: fitted.history[fitted.best_epoch]["recall_20"] for name, fitted in (("text", model), ("base", alone))}
+    assert best["text"] > 1.03 * best["base"]
+    assert model.history[0]["recall_20"] == best["base"]
+
+
+@pytest.mark.parametrize("base", [EASE_FIXED, GFCF_FIXED], ids=lambda base: base.name)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_shuffled_texts_are_not_taken(base: BaseConfig, seed: int) -> None:
+    model = fit_quickly(base, TextPriorConfig(), DATA.with_shuffled_texts(seed))
+    assert isinstance(model.enhancer, TextPriorConfig)
+    assert model.enhancer.form == "none"
+    assert model.best_epoch == 0
+    assert model.final["text_left"].shape == (ITEMS, 0)
+
+
+def test_equal_arguments_give_equal_bytes(tmp_path: Path) -> None:
+    names = [f"u{n}" for n in range(USERS)], [f"i{n}" for n in range(ITEMS)]
+    for copy in ("one", "other"):
+        save(fit_quickly(EaseConfig(), TextPriorConfig()), tmp_path / copy, *names)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes() for name in files)
+
+
+def test_only_as_many_validation_users_are_looked_at_as_scores_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MIN_USERS", 5)
+    monkeypatch.setattr(search, "MAX_SCORES", 10 * ITEMS)
+    sample = search.sampled_rows(DATA.validation, 1)
+    kept = np.flatnonzero(np.diff(sample.indptr))
+    assert len(kept) == 10
+    assert (sample[kept] != DATA.validation[kept]).nnz == 0
+    assert (search.sampled_rows(DATA.validation, 1) != sample).nnz == 0
+    monkeypatch.setattr(search, "MAX_SCORES", USERS * ITEMS)
+    assert search.sampled_rows(DATA.validation, 1) is DATA.validation
+
+
+def test_without_validation_nothing_is_chosen_unseen() -> None:
+    nothing = TrainingData(DATA.train, sp.csr_matrix(DATA.train.shape), DATA.user_texts, DATA.item_texts)
+    with pytest.raises(LmmrecError, match=r"no validation interactions.*carve a validation part"):
+        fit_quickly(EaseConfig(), data=nothing)
+    with pytest.raises(LmmrecError, match="name the form and weight of texts"):
+        fit_quickly(EaseConfig(), TextPriorConfig(), nothing, BLIND)
+    assert fit_quickly(EaseConfig(), data=nothing, training=BLIND).base == EaseConfig(
+        user_power=0.5, regularisation=100.0, dropout=0.5, popularity_power=0.2
+    )
+
+
+def test_each_enhancer_is_refused_where_it_finds_nothing_to_work_on() -> None:
+    with pytest.raises(LmmrecError, match=r"'ease' has no embeddings that 'lmmrec' could reach"):
+        fit(DATA, EaseConfig(), LMMRecConfig(), TrainingConfig(), RunConfig())
+    with pytest.raises(LmmrecError, match=r"goes with base models in closed form \(ease, gfcf\), not with 'lightgcn'"):
+        fit(DATA, LightGCNConfig(), TextPriorConfig(), TrainingConfig(), RunConfig())
+    with pytest.raises(LmmrecError, match=r"'kernel' is a part of EASE's own matrix.*choose map or cosine"):
+        fit_quickly(GFCF_FIXED, TextPriorConfig(form="kernel", weight=1.0))
+
+
+def test_a_catalogue_too_large_for_ease_is_refused_and_a_large_one_gets_fewer_trials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train = random_interactions(10, 30, 0.3, 0)
+    counts = []
+    for limit in (30, 29):
+        monkeypatch.setattr(ease_module, "MANY_ITEMS", limit)
+        counts.append(len(ease_module.EASE.grid(EaseConfig(), train)))
+    monkeypatch.setattr(ease_module, "MORE_ITEMS", 29)
+    counts.append(len(ease_module.EASE.grid(EaseConfig(), train)))
+    assert counts == [48, 8, 2]
+    monkeypatch.setattr(ease_module, "MAX_ITEMS", 29)
+    with pytest.raises(LmmrecError, match=r"dense matrix of 30 x 30 items.*use base model gfcf"):
+        ease_module.EASE.grid(EaseConfig(), train)
+
+
+def test_one_text_for_all_items_says_nothing() -> None:
+    assert DATA.item_texts is not None
+    alike = replace(DATA, item_texts=np.ones_like(DATA.item_texts))
+    found = fit_quickly(EASE_FIXED, TextPriorConfig(form="kernel", weight=1.0), alike, BLIND)
+    assert not found.final["text_left"].any()
+
+
+def test_the_curve_takes_settings_for_no_loss() -> None:
+    assert SETTING_OF_CURVES == search.SETTING
