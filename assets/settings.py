@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from models.errors import LmmrecError
 
 ChatKind = Literal["extractive", "openai", "openai-batch"]
-EncoderKind = Literal["minilm", "openai", "lsa"]
+EncoderKind = Literal["minilm", "openai", "lsa", "both"]
 DeviceKind = Literal["auto", "cpu", "cuda"]
 
 
@@ -44,7 +44,7 @@ class Settings(BaseModel):
     chat_batch_poll_s: float = Field(default=30.0, gt=0, le=3600)
     """Seconds between two looks at a batch; looks become rarer, up to twenty times this."""
     encoder: EncoderKind = "minilm"
-    """Text encoder; the paper's is `openai` with text-embedding-3-large."""
+    """Text encoder; the paper's is `openai` with text-embedding-3-large. `both` is minilm and lsa side by side."""
     encoder_model: str | None = None
     """Model of the encoder; None means its own default."""
     device: DeviceKind = "auto"

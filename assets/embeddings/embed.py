@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from assets.embeddings.vectors import VectorStore, text_sha256
 from assets.tables import connect, write_frame
 from models.errors import LmmrecError
-from models.language.encoders import TextEncoder
+from models.language.encoders import PartlyKept, TextEncoder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,6 +65,9 @@ def encode_once(
     """((n, d) float32 in the order of `texts`, number of texts that had to be encoded); equal texts count once."""
     import numpy as np
 
+    if isinstance(encoder, PartlyKept):
+        part, encoded = encode_once(texts, hashes, encoder.kept, store)
+        return encoder.completed(texts, part), encoded
     if encoder.corpus_bound:
         return encoder.encode(texts), len(texts)
     kept = VectorStore(store, encoder.name, encoder.model)

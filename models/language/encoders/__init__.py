@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-EncoderName = Literal["minilm", "lsa", "openai"]
+EncoderName = Literal["minilm", "lsa", "openai", "both"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,18 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class PartlyKept(Protocol):
+    """A corpus-bound encoder of which a part depends on each text alone."""
+
+    kept: TextEncoder
+    """That part; its vectors are kept by text."""
+
+    def completed(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What `encode` gives, from the vectors of `kept` for the same texts."""
+        ...
+
+
 def load_encoder(config: EncoderConfig) -> TextEncoder:
     """The encoder of `config`; weights are loaded with the first call of `encode`."""
     if config.name == "minilm":
@@ -85,6 +97,10 @@ def load_encoder(config: EncoderConfig) -> TextEncoder:
         from models.language.encoders.lsa import LatentSemanticAnalysis
 
         return LatentSemanticAnalysis(config)
+    if config.name == "both":
+        from models.language.encoders.both import Both
+
+        return Both(config)
     from models.language.encoders.openai_embeddings import OpenAIEmbeddings
 
     return OpenAIEmbeddings(config)

@@ -49,6 +49,22 @@ class Interrupted(Counting):
         raise LmmrecError("interrupted")
 
 
+class Beside(Counting):
+    """Puts the row number beside the vectors of another encoder: corpus-bound, but for that part."""
+
+    name, corpus_bound = "beside", True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = Counting()
+
+    def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> Any:
+        return self.completed(texts, self.kept.encode(texts))
+
+    def completed(self, texts: Sequence[str], vectors: Any) -> Any:
+        return np.column_stack([vectors, np.arange(len(texts), dtype=np.float32)])
+
+
 class Broken(Counting):
     """Returns what no encoder should."""
 
@@ -96,6 +112,19 @@ def test_a_text_is_encoded_once_whoever_has_it_and_never_again(tmp_path: Path) -
     _, counts = embed(tmp_path, encoder, "b", [*USERS, "likes soup"])
     assert encoder.seen[-1] == "likes soup"
     assert counts["texts_encoded"] == 1
+
+
+def test_of_an_encoder_bound_to_the_corpus_the_part_that_is_not_is_encoded_once(tmp_path: Path) -> None:
+    encoder = Beside()
+    first, counts = embed(tmp_path, encoder, "first")
+    assert counts["texts_encoded"] == len({*USERS, *ITEMS}) == len(encoder.kept.seen)
+    second, counts = embed(tmp_path, encoder, "second")
+    assert counts["texts_encoded"] == 0
+    found = [
+        np.concatenate([np.load(folder / f"{side}s.npy") for side in ("user", "item")]) for folder in (first, second)
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], encoder.encode([*USERS, *ITEMS]))
 
 
 def test_kept_and_fresh_vectors_give_the_same_bytes(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.errors import LmmrecError
-from models.language.encoders import EncoderConfig, load_encoder
+from models.language.encoders import EncoderConfig, PartlyKept, load_encoder
 from models.language.encoders.minilm import WEIGHTS_SHA256, model_folder
 
 pytestmark = pytest.mark.integration
@@ -83,7 +83,7 @@ def test_missing_weights_name_the_package_and_the_way_out(monkeypatch: pytest.Mo
         model_folder()
 
 
-@pytest.mark.parametrize("name", ["minilm", "lsa"])
+@pytest.mark.parametrize("name", ["minilm", "lsa", "both"])
 def test_a_model_that_an_encoder_does_not_have_is_refused(name: Any) -> None:
     with pytest.raises(LmmrecError, match="LMMREC_ENCODER_MODEL"):
         load_encoder(EncoderConfig(name, model="something"))
@@ -102,3 +102,19 @@ def test_lsa_gives_a_text_without_known_words_a_vector_and_refuses_none_at_all()
     assert vectors[-1].any()
     with pytest.raises(LmmrecError, match="no words"):
         load_encoder(EncoderConfig("lsa")).encode(["?", "!"])
+
+
+def test_both_is_the_two_views_side_by_side_centred_at_unit_length(minilm: Any) -> None:
+    encoder = load_encoder(EncoderConfig("both"))
+    found = encoder.encode(TEXTS)
+    views = [minilm.encode(TEXTS), load_encoder(EncoderConfig("lsa")).encode(TEXTS)]
+    joined = np.concatenate([view / np.linalg.norm(view, axis=1, keepdims=True) for view in views], axis=1)
+    moved = joined - joined.mean(axis=0)
+    np.testing.assert_allclose(found, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-5)
+    assert isinstance(encoder, PartlyKept)
+    assert (encoder.completed(TEXTS, views[0]) == found).all()
+
+
+def test_both_gives_the_only_text_there_is_a_vector() -> None:
+    found = load_encoder(EncoderConfig("both")).encode(["a tent for camping"])
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
