@@ -36,13 +36,10 @@ class NodeMatrix(NamedTuple):
     def __matmul__(self, table: Tensor) -> Tensor:
         """(nodes, d) -> (nodes, d); a third faster with beta = 0: the result is neither cleared nor copied beforehand."""
         result = torch.empty_like(table)
-        return self._plus(table, result, 0.0, result)
+        return self.plus(table, result, 0.0, result)
 
-    def plus(self, table: Tensor, term: Tensor, weight: float) -> Tensor:
-        """weight·term + A table."""
-        return self._plus(table, term, weight, torch.empty_like(table))
-
-    def _plus(self, table: Tensor, term: Tensor, weight: float, result: Tensor) -> Tensor:
+    def plus(self, table: Tensor, term: Tensor, weight: float, result: Tensor) -> Tensor:
+        """weight·term + A table, written to `result`."""
         if len(self.parts) == 1:
             return torch.addmm(term, self.whole, table, beta=weight, out=result)
         sizes = [part.shape[0] for part in self.parts]
@@ -202,8 +199,9 @@ class _Propagate(torch.autograd.Function):
 def _horner(matrix: NodeMatrix, term: Tensor, weights: Sequence[float]) -> Tensor:
     """sum_k weights[k]·matrix^k term in K products, from the last k down."""
     z = weights[-1] * term
+    spare = torch.empty_like(z)  # two tables in turn: the system has to find and clear the pages of every new one
     for weight in reversed(weights[:-1]):
-        z = matrix.plus(z, term, weight)
+        z, spare = matrix.plus(z, term, weight, spare), z
     return z
 
 

@@ -1,8 +1,7 @@
 """The C allocator while training: a step frees and takes the same megabytes again, so they stay with the process.
 
 glibc gives large blocks back to the system at once, and every step would pay for their pages anew: on a two-core machine
-that doubled the time of LMMRec's losses, and took a third of a LightGCN step over a million nodes. Blocks of their own
-(mmap), always used above 32 MB, are therefore switched off. Elsewhere than on Linux with glibc nothing is changed.
+that doubled the time of LMMRec's losses. Elsewhere than on Linux with glibc nothing is changed.
 """
 
 from __future__ import annotations
@@ -10,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameter numbers of mallopt(3)."""
-KEPT_BYTES = 2**31 - 1
-"""Free memory at the top of the heap that is not given back; no number above this one is accepted."""
+LARGEST_KEPT_BLOCK_BYTES = 32 * 2**20
+"""The most that glibc accepts; larger blocks are returned when freed."""
+KEPT_BYTES = 512 * 2**20
+"""Free memory at the top of the heap that is not given back."""
 
 
 def keep_freed_memory() -> bool:
@@ -23,4 +24,7 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    return all(mallopt(number, value) == 1 for number, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEPT_BYTES)))
+    return all(
+        mallopt(number, value) == 1
+        for number, value in ((M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES))
+    )
