@@ -5,7 +5,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from assets.cells import CellConfig, MethodsConfig, chosen_cells
-from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER, metrics_of
+from assets.evaluation.recipe import COLD_METHOD, RECOMMENDATIONS_PER_USER, metrics_of
 from assets.lake import Address, Draft
 from assets.partitions import DATASETS, GRID, keys_of
 from assets.resources import (
@@ -108,6 +108,43 @@ def metrics_work(method: Method) -> Callable[[Address, Draft, Inputs], None]:
 
 
 @dg.asset(
+    **asset_arguments("cold_item_metrics"),
+    partitions_def=GRID,
+    pool="training",
+    kinds={"scipy", "parquet"},
+    description="Items taken away from train and ranked from their texts alone, by EASE or GF-CF: Recall and NDCG among "
+    "themselves beside their hidden popularity, and what giving them a share of the lists costs known items.",
+    metadata=table_schema(
+        draw=("INTEGER", "which items were taken away"),
+        new_items=("BIGINT", "how many"),
+        users=("BIGINT", "users who have one of them"),
+        reading=("VARCHAR", "ridge to EASE's columns, or the learned text map"),
+        shrinkage=("DOUBLE", "of that reading, chosen on further items taken away"),
+        recall_20=("DOUBLE", "among the new items"),
+        ndcg_20=("DOUBLE", "among the new items"),
+        popularity_recall_20=("DOUBLE", "the same in the order of their hidden popularity"),
+        popularity_ndcg_20=("DOUBLE", "the same in the order of their hidden popularity"),
+    ),
+)
+def cold_item_metrics(
+    context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
+) -> dg.MaterializeResult[None]:
+    dataset, base_model = keys_of(context)
+
+    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.cold_items import write_cold_items
+
+        assert address.variant is not None
+        assert address.seed is not None
+        folders = (inputs[checkpoint_of(COLD_METHOD)], inputs["split"], inputs["text_embeddings"])
+        draft.metadata.update(write_cold_items(*folders, address.variant, address.seed, draft.path))
+
+    with clear_failures():
+        cells = chosen_cells("cold_item_metrics", dataset, base_model, config)
+    return materialize_cells(context, installation, cells, work, force=config.force)
+
+
+@dg.asset(
     **asset_arguments("anchor_metrics"),
     partitions_def=DATASETS,
     pool="training",
@@ -202,6 +239,7 @@ def report(context: dg.AssetExecutionContext, installation: Installation) -> dg.
 
 ASSETS = [
     *(metrics_asset(method) for method in METHODS.values()),
+    cold_item_metrics,
     anchor_metrics,
     recommendations,
     leaderboard,

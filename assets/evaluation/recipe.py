@@ -20,6 +20,13 @@ PROTOCOLS: tuple[Literal["rlmrec", "strict"], ...] = ("rlmrec", "strict")
 ANCHORS = ("popularity", "itemknn", "userknn", "ease", "gfcf", "als")
 """References without gradient training, in every table; a test holds them against the registry in `models.anchors`."""
 RECOMMENDATIONS_PER_USER = 20
+COLD_SHARE = 0.1
+"""Share of the items that are taken away, to see how they are ranked from their texts."""
+COLD_DRAWS = 3
+DIAL_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
+"""Shares of the places that new items are given, to see what that costs."""
+COLD_METHOD = "text-prior"
+"""The method whose cells tell which base model reads which texts."""
 
 
 def metrics_of(method: str) -> str:
@@ -61,6 +68,14 @@ def _anchor_inputs(lake: Lake, address: Address) -> Sequence[Address]:
 
 def _anchor_config(address: Address, situation: Situation) -> Mapping[str, Any]:
     return {**_metrics_config(address, situation), "anchors": list(ANCHORS)}
+
+
+def _cold_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    return [*_metrics_inputs(METHODS[COLD_METHOD])(lake, address), Address("text_embeddings", address.dataset)]
+
+
+def _cold_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"share": COLD_SHARE, "draws": COLD_DRAWS, "dial": list(DIAL_SHARES)}
 
 
 def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
@@ -108,6 +123,18 @@ RECIPES = (
             needs_text=method.needs_text,
         )
         for method in METHODS.values()
+    ),
+    Recipe(
+        asset="cold_item_metrics",
+        group="evaluation",
+        scope="cell",
+        code_version="1",
+        upstream=("split", "text_embeddings", checkpoint_of(COLD_METHOD)),
+        inputs=_cold_inputs,
+        config=_cold_config,
+        method=COLD_METHOD,
+        variants=METHODS[COLD_METHOD].variants,
+        needs_text=True,
     ),
     Recipe(
         asset="anchor_metrics",
