@@ -117,7 +117,7 @@ class EASE(ClosedFormBase):
                 TextSettings(form="prior", shrinkage=shrinkage, weight=weight)
                 for shrinkage, weight in product((0.03, 0.3), (0.1, 0.3, 0.7, 1.0, 1.5))
             ),
-            *(TextSettings(form="map", shrinkage=0.03, weight=weight) for weight in (0.1, 0.2, 0.4, 0.8)),
+            *(TextSettings(form="map", shrinkage=0.03, weight=weight) for weight in (0.1, 0.2, 0.4, 0.8, 1.2)),
             *(TextSettings(form="cosine", weight=weight) for weight in (0.05, 0.1, 0.2)),
         )
 

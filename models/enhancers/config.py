@@ -89,5 +89,5 @@ class TextPriorConfig(EnhancerConfig):
     shrinkage: PositiveFloat = 0.1
     """mu of W, in units of the mean eigenvalue; read by `prior` and `map`."""
     significance: float = Field(default=0.01, gt=0.0, le=1.0)
-    """Texts are taken only where their gain in validation Recall@20 over the base has a paired p below this: the best of
-    two dozen settings is above the base by chance, too, and a shuffled text shall not."""
+    """Texts are taken, and one form of them in place of another, only where the gain on validation has a paired p below
+    this: the best of two dozen settings is above the base by chance, too, and a shuffled text shall not."""

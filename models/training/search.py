@@ -7,7 +7,7 @@ are those of the chosen one. What is tried stands beside each base model; test d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,8 +46,8 @@ def fit_formula(
 ) -> FittedModel:
     """The base model of the settings that are best on validation by `training.monitor`, the earlier of equals.
 
-    With texts, the base's own settings are chosen first, then texts on top of these; they are taken only where their gain is
-    significant (`TextPriorConfig.significance`), so that with weight 0 the model is the base's to the bit. Same arguments
+    With texts, the base's own settings are chosen first, then texts on top of these (`stepwise`); with weight 0 the model is
+    the base's to the bit. Same arguments
     and threads, same bytes.
 
     Raises:
@@ -116,14 +116,37 @@ def _texts_beside(
 ) -> tuple[TextPart | None, TextPriorConfig | None]:
     if enhancer is None or texts is None:
         return None, None
-    settings = text_settings(type(fitted), enhancer)
-    before = log.chosen
-    found = log.best(fitted.text_trials(settings, texts), step)
-    gain = log.per_user[log.chosen] - log.per_user[before]
-    if found.text is None or not gain.mean() > 0.0 or not paired_t(gain) < enhancer.significance:
-        log.chosen = before
+    trials = iter(fitted.text_trials(text_settings(type(fitted), enhancer), texts))
+    next(trials)  # weight 0: the base, which was looked at already
+    step.advance()
+    looked = {log.look(trial, step): trial.text for trial in trials}
+    log.chosen = stepwise(looked, log.per_user, log.chosen, enhancer.significance)
+    found = looked.get(log.chosen)
+    if found is None:
         return None, enhancer.model_copy(update={"form": "none", "weight": 0.0})
-    return _part(fitted, found.text, texts), _as_config(enhancer, found.text)
+    return _part(fitted, found, texts), _as_config(enhancer, found)
+
+
+def stepwise(
+    looked: Mapping[int, TextSettings | None], per_user: Sequence[np.ndarray], start: int, significance: float
+) -> int:
+    """The trial that is kept: forms one after the other, each by its best setting, against what was kept before.
+
+    A form takes the place of the one before only where its gain has a paired p below `significance`, so that neither the
+    many settings nor the many forms are a lottery; `start` is the base alone. Of equal settings the earlier stands.
+
+    Args:
+        looked: settings by the number of their trial, in the order of preference of their forms.
+        per_user: by number of trial, (users,) values of the metric.
+    """
+    kept = start
+    for form in dict.fromkeys(text.form for text in looked.values() if text):
+        numbers = [number for number, text in looked.items() if text and text.form == form]
+        best = max(numbers, key=lambda number: float(per_user[number].mean()))
+        gain = per_user[best] - per_user[kept]
+        if gain.mean() > 0.0 and paired_t(gain) < significance:
+            kept = best
+    return kept
 
 
 def _default_texts(
@@ -178,27 +201,26 @@ class _Log:
     per_user: list[np.ndarray] = field(default_factory=list)
     """Of each trial the monitored metric of every user looked at."""
     chosen: int = 0
+    top: float = 0.0
     train: sp.csr_matrix | None = None
     validation: sp.csr_matrix | None = None
 
     def best(self, trials: Iterable[Trial], step: Step) -> Trial:
-        """Looks at each of `trials` and returns the best of them, the earlier of equals; `chosen` is its number.
-
-        Called again, the first trial of the new ones is the one chosen before, seen once more.
-        """
+        """Looks at each of `trials` and returns the best of them, the earlier of equals; `chosen` is its number."""
         best: Trial | None = None
         for trial in trials:
-            if best is None and self.history:
-                best, number = trial, self.chosen
-                step.advance()
-                continue
-            number = self._look(trial)
+            number = self.look(trial, step)
             if best is None or self.history[number][self.monitor] > self.history[self.chosen][self.monitor]:
                 best, self.chosen = trial, number
-            top = self.history[self.chosen][self.monitor]
-            step.advance(note=f"{self.monitor} {self.history[number][self.monitor]:.4f} on validation, best {top:.4f}")
         assert best is not None
         return best
+
+    def look(self, trial: Trial, step: Step) -> int:
+        """Looks at one trial; its number."""
+        number = self._look(trial)
+        self.top = max(self.top, self.history[number][self.monitor])
+        step.advance(note=f"{self.monitor} {self.history[number][self.monitor]:.4f} on validation, best {self.top:.4f}")
+        return number
 
     def _look(self, trial: Trial) -> int:
         assert self.train is not None
