@@ -22,6 +22,7 @@ from benchmarks.tables import figure, summary, text_table, write_result
 IMPLEMENTATIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ours": ("benchmarks.peers.ours", ()),
     "recbole": ("benchmarks.peers.recbole_lightgcn", ()),
+    "recbole-as-shipped": ("benchmarks.peers.recbole_lightgcn", ("--as-shipped",)),
     "pyg": ("benchmarks.peers.pyg_lightgcn", ("--adjacency", "edge-index")),
     "pyg-sparse": ("benchmarks.peers.pyg_lightgcn", ("--adjacency", "sparse")),
     "implicit-als": ("benchmarks.peers.implicit_models", ("--model", "als")),
