@@ -1,6 +1,8 @@
 """Dagster assets of the evaluation stage: metrics, anchors, recommendations, leaderboard, report. Wiring only."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -129,18 +131,53 @@ def metrics_work(method: Method) -> Callable[[Address, Draft, Inputs], None]:
 def cold_item_metrics(
     context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
 ) -> dg.MaterializeResult[None]:
+    from assets.evaluation.cold_items import write_cold_items
+
+    return cold_cells("cold_item_metrics", write_cold_items, context, config, installation)
+
+
+@dg.asset(
+    **asset_arguments("cold_user_metrics"),
+    partitions_def=GRID,
+    pool="training",
+    kinds={"scipy", "parquet"},
+    description="Users left out of the fit and served from what is popular, from first items, from a text, or from both.",
+    metadata=table_schema(
+        known_items=("INTEGER", "items of a new user that are known"),
+        served_from=("VARCHAR", "popularity, history, text or both"),
+        users=("BIGINT", "new users measured"),
+        recall_20=("DOUBLE", "mean over them"),
+        ndcg_20=("DOUBLE", "mean over them"),
+        shrinkage=("DOUBLE", "of the reading of texts, chosen on other new users"),
+        weight=("DOUBLE", "of the text beside the history, chosen on other new users"),
+    ),
+)
+def cold_user_metrics(
+    context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
+) -> dg.MaterializeResult[None]:
+    from assets.evaluation.cold_users import write_cold_users
+
+    return cold_cells("cold_user_metrics", write_cold_users, context, config, installation)
+
+
+def cold_cells(
+    asset: str,
+    write: Callable[[Path, Path, Path, str, int, Path], dict[str, Any]],
+    context: dg.AssetExecutionContext,
+    config: CellConfig,
+    installation: Installation,
+) -> dg.MaterializeResult[None]:
+    """The cells of a measurement of what is new, beside the checkpoints whose settings they take over."""
     dataset, base_model = keys_of(context)
 
     def work(address: Address, draft: Draft, inputs: Inputs) -> None:
-        from assets.evaluation.cold_items import write_cold_items
-
         assert address.variant is not None
         assert address.seed is not None
         folders = (inputs[checkpoint_of(COLD_METHOD)], inputs["split"], inputs["text_embeddings"])
-        draft.metadata.update(write_cold_items(*folders, address.variant, address.seed, draft.path))
+        draft.metadata.update(write(*folders, address.variant, address.seed, draft.path))
 
     with clear_failures():
-        cells = chosen_cells("cold_item_metrics", dataset, base_model, config)
+        cells = chosen_cells(asset, dataset, base_model, config)
     return materialize_cells(context, installation, cells, work, force=config.force)
 
 
@@ -240,6 +277,7 @@ def report(context: dg.AssetExecutionContext, installation: Installation) -> dg.
 ASSETS = [
     *(metrics_asset(method) for method in METHODS.values()),
     cold_item_metrics,
+    cold_user_metrics,
     anchor_metrics,
     recommendations,
     leaderboard,

@@ -25,6 +25,8 @@ COLD_SHARE = 0.1
 COLD_DRAWS = 3
 DIAL_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 """Shares of the places that new items are given, to see what that costs."""
+KNOWN_ITEMS = (0, 1, 2, 5)
+"""How many items of a new user are known, to see how she is served."""
 COLD_METHOD = "text-prior"
 """The method whose cells tell which base model reads which texts."""
 
@@ -78,6 +80,10 @@ def _cold_config(address: Address, situation: Situation) -> Mapping[str, Any]:
     return {"share": COLD_SHARE, "draws": COLD_DRAWS, "dial": list(DIAL_SHARES)}
 
 
+def _cold_user_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"known_items": list(KNOWN_ITEMS)}
+
+
 def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
     assert address.dataset
     assert address.base_model
@@ -124,17 +130,20 @@ RECIPES = (
         )
         for method in METHODS.values()
     ),
-    Recipe(
-        asset="cold_item_metrics",
-        group="evaluation",
-        scope="cell",
-        code_version="1",
-        upstream=("split", "text_embeddings", checkpoint_of(COLD_METHOD)),
-        inputs=_cold_inputs,
-        config=_cold_config,
-        method=COLD_METHOD,
-        variants=METHODS[COLD_METHOD].variants,
-        needs_text=True,
+    *(
+        Recipe(
+            asset=asset,
+            group="evaluation",
+            scope="cell",
+            code_version="1",
+            upstream=("split", "text_embeddings", checkpoint_of(COLD_METHOD)),
+            inputs=_cold_inputs,
+            config=config,
+            method=COLD_METHOD,
+            variants=METHODS[COLD_METHOD].variants,
+            needs_text=True,
+        )
+        for asset, config in (("cold_item_metrics", _cold_config), ("cold_user_metrics", _cold_user_config))
     ),
     Recipe(
         asset="anchor_metrics",

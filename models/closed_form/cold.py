@@ -1,10 +1,12 @@
-"""Items that nobody has yet: their scores come from what their texts say, by what texts say about items people do have.
+"""Items that nobody has yet, and users who have nothing yet: scores from what their texts say, as known texts taught it.
 
 An item without a single interaction never enters a fit: its zeros are missing, not negative. How many places new items get
 in the lists is no question of accuracy but of policy: `multiplier_for` turns that share into the one number it takes.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
@@ -40,6 +42,28 @@ def map_to_weights(texts: np.ndarray, text_map: np.ndarray) -> np.ndarray:
 def new_item_scores(rows: sp.csr_matrix, reading: np.ndarray, new_texts: np.ndarray) -> np.ndarray:
     """(batch, items) histories, Z (items, d) and texts of new items (new, d) -> (batch, new) float32 scores."""
     return np.asarray(np.asarray(rows @ reading) @ new_texts.T, dtype=np.float32)
+
+
+def ridge_to_histories(train: sp.csr_matrix, user_texts: np.ndarray, shrinkages: Sequence[float]) -> list[np.ndarray]:
+    """The linear map from a user's text to her history, (d, items) float32 for each mu of `shrinkages`.
+
+    R = (U'U + mu t I)^-1 U' D_U^-1/2 X with t the mean eigenvalue of U'U: histories at length 1, so that those who have much
+    do not speak for all. A new user with text v gets the scores v R.
+
+    Args:
+        train: X, (users, items) binary float32.
+        user_texts: U, (users, d), centred.
+        shrinkages: each above 0.
+    """
+    exact = user_texts.astype(np.float64)
+    lengths = np.sqrt(np.maximum(np.diff(train.indptr), 1.0))
+    values, basis = np.linalg.eigh(exact.T @ exact)
+    wanted = basis.T @ np.asarray(train.T @ (exact / lengths[:, None])).T  # (d, items)
+    unit = float(values.mean())
+    return [
+        np.asarray(basis @ (wanted / (np.maximum(values, 0.0) + shrinkage * unit)[:, None]), dtype=np.float32)
+        for shrinkage in shrinkages
+    ]
 
 
 def exposure(warm_best: np.ndarray, cold_scores: np.ndarray, multiplier: float) -> float:

@@ -92,6 +92,15 @@ def ridge_to_weights(weights: np.ndarray, texts: np.ndarray, new_text: np.ndarra
     return np.array(column)
 
 
+def ridge_to_histories(train: np.ndarray, texts: np.ndarray, shrinkage: float) -> np.ndarray:
+    """Item by item: the slope that reads from a user's text whether she has it, her row at length 1."""
+    ridge = shrinkage * np.linalg.eigvalsh(texts.T @ texts).mean()
+    rows = np.array([row / max(np.sqrt(row.sum()), 1.0) for row in train])
+    design = np.concatenate([texts, np.sqrt(ridge) * np.eye(texts.shape[1])])
+    columns = [np.concatenate([column, np.zeros(texts.shape[1])]) for column in rows.T]
+    return np.stack([np.linalg.lstsq(design, column, rcond=None)[0] for column in columns], axis=1)
+
+
 def exposure(warm: np.ndarray, cold: np.ndarray, k: int, multiplier: float) -> float:
     """Share of the first k places that new items take; at equal scores others come first."""
     taken = 0

@@ -16,6 +16,7 @@ from models.attribution import attribute
 from models.bases import BASES, BaseConfig, EaseConfig, GFCFConfig, LightGCNConfig, base_spec
 from models.bases import ease as ease_module
 from models.closed_form.ease import fit_ease, popularity
+from models.closed_form.text_part import TextSettings
 from models.enhancers import LMMRecConfig, TextPriorConfig
 from models.errors import LmmrecError
 from models.graph import binary_csr
@@ -172,6 +173,33 @@ def test_shuffled_texts_are_not_taken(base: BaseConfig, seed: int) -> None:
     assert model.enhancer.form == "none"
     assert model.best_epoch == 0
     assert model.final["text_left"].shape == (ITEMS, 0)
+
+
+@pytest.mark.parametrize(
+    ("gains", "kept"),
+    [
+        ({"kernel": 0.10, "prior": 0.101}, "kernel"),
+        ({"kernel": 0.10, "prior": 0.20}, "prior"),
+        ({"kernel": 0.001, "prior": 0.10}, "prior"),
+        ({"kernel": 0.001, "prior": 0.001}, None),
+        ({"kernel": -0.10, "prior": -0.20}, None),
+    ],
+)
+def test_a_form_takes_the_place_of_the_one_before_only_where_its_gain_is_beyond_chance(
+    gains: dict[Any, float], kept: str | None
+) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.random(400)
+    values = [base, *(base + gain + 0.1 * rng.standard_normal(400) for gain in gains.values())]
+    looked = {number: TextSettings(form, 1.0) for number, form in enumerate(gains, start=1)}
+    chosen = search.stepwise(looked, values, 0, 0.01)
+    assert (looked[chosen].form if chosen else None) == kept
+
+
+def test_of_one_form_the_best_setting_stands_and_the_earlier_of_equals() -> None:
+    values = [np.zeros(50), np.full(50, 0.2), np.full(50, 0.3), np.full(50, 0.3)]
+    looked = {number: TextSettings("kernel", float(number)) for number in (1, 2, 3)}
+    assert search.stepwise(looked, values, 0, 0.01) == 2
 
 
 def test_equal_arguments_give_equal_bytes(tmp_path: Path) -> None:

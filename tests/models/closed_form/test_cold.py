@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.closed_form.cold import exposure, map_to_weights, multiplier_for, new_item_scores, ridge_to_weights
+from models.closed_form.cold import (
+    exposure,
+    map_to_weights,
+    multiplier_for,
+    new_item_scores,
+    ridge_to_histories,
+    ridge_to_weights,
+)
 from models.closed_form.ease import fit_ease
 from models.closed_form.text_part import centred
 from tests.models.strategies import random_interactions
@@ -33,6 +40,14 @@ def test_by_the_text_map_a_new_item_scores_as_if_it_stood_in_the_catalogue() -> 
     text_map = np.random.default_rng(2).standard_normal((5, 5))
     found = new_item_scores(TRAIN, map_to_weights(KNOWN, text_map), NEW)
     np.testing.assert_allclose(found, TRAIN @ (KNOWN @ text_map @ NEW.T), atol=1e-5)
+
+
+@pytest.mark.parametrize("shrinkage", [0.1, 3.0])
+def test_a_users_text_is_read_by_one_ridge_regression_an_item(shrinkage: float) -> None:
+    texts = np.random.default_rng(3).standard_normal((30, 4)).astype(np.float32)
+    found = ridge_to_histories(TRAIN, texts, (0.7, shrinkage))[1]
+    wanted = reference.ridge_to_histories(TRAIN.toarray(), texts.astype(np.float64), shrinkage)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @settings(deadline=None, max_examples=50)
