@@ -2,28 +2,17 @@
 
 import dagster as dg
 
-from assets.embeddings.embed import write_embeddings
+from assets.embeddings.embed import encoder_of, write_embeddings
 from assets.embeddings.vectors import STORE
 from assets.lake import Address, Draft
 from assets.partitions import DATASETS
 from assets.resources import Inputs, Installation, asset_arguments, materialize, table_schema
-from models.language.encoders import EncoderConfig, TextEncoder, load_encoder
+from models.language.encoders import TextEncoder
 
 
 def installed_encoder(installation: Installation) -> TextEncoder:
     """The encoder that the settings name."""
-    settings = installation.settings
-    return load_encoder(
-        EncoderConfig(
-            name=settings.encoder,
-            model=settings.encoder_model,
-            threads=settings.threads,
-            base_url=settings.openai_base_url,
-            concurrency=settings.chat_concurrency,
-            budget_usd=settings.chat_budget_usd,
-            store=installation.lake.home / "llm.sqlite",
-        )
-    )
+    return encoder_of(installation.settings, installation.lake.home)
 
 
 @dg.asset(

@@ -12,13 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.embeddings.vectors import VectorStore, text_sha256
+from assets.settings import Settings
 from assets.tables import connect, write_frame
 from models.errors import LmmrecError
-from models.language.encoders import PartlyKept, TextEncoder
+from models.language.encoders import EncoderConfig, PartlyKept, TextEncoder, load_encoder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+def encoder_of(settings: Settings, home: Path) -> TextEncoder:
+    """The encoder that the settings name, with the ledger of `home`."""
+    return load_encoder(
+        EncoderConfig(
+            name=settings.encoder,
+            model=settings.encoder_model,
+            threads=settings.threads,
+            base_url=settings.openai_base_url,
+            concurrency=settings.chat_concurrency,
+            budget_usd=settings.chat_budget_usd,
+            store=home / "llm.sqlite",
+        )
+    )
 
 
 def write_embeddings(motivations: Path, encoder: TextEncoder, store: Path, folder: Path) -> dict[str, Any]:
