@@ -7,7 +7,7 @@ further rows (`text_kernel`), as a prior (`text_prior`) or beside it (`text_map`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Self
 
@@ -97,22 +97,27 @@ class EASE(ClosedFormBase):
                 maps[chosen.shrinkage] = learned_map(self.train, texts, (chosen.shrinkage,))[0]
             if chosen.form == "kernel":
                 kernel = kernel or TextKernel.of(self.fit, texts)
-                yield chosen, self._as_rare(kernel.part(chosen.weight))
+                yield chosen, self._as_rare(kernel.part(chosen.weight), chosen)
             elif chosen.form == "prior":
-                yield chosen, self._as_rare(text_prior(self.fit, texts, maps[chosen.shrinkage], chosen.weight))
+                part = text_prior(self.fit, texts, maps[chosen.shrinkage], chosen.weight)
+                yield chosen, self._as_rare(part, chosen)
             elif chosen.form == "map":
                 yield chosen, mapped_part(texts, maps[chosen.shrinkage], chosen.weight)
             else:
                 yield chosen, cosine_part(texts, chosen.weight)
 
-    def _as_rare(self, part: TextPart) -> TextPart:
-        """A part of B itself is multiplied by n^-delta as B is."""
-        return TextPart(part.left, part.right * self.popularity[:, None], part.scale)
+    def _as_rare(self, part: TextPart, chosen: TextSettings) -> TextPart:
+        """A part of B itself is multiplied by n^-delta as B is, and both by n^-shift."""
+        whole = replace(part, right=part.right * self.popularity[:, None])
+        return whole.scaled(popularity(self.train, chosen.popularity_shift)) if chosen.popularity_shift else whole
 
     @classmethod
     def text_grid(cls) -> Sequence[TextSettings]:
         return (
-            *(TextSettings(form="kernel", weight=weight) for weight in (1.0, 3.0, 5.0, 10.0, 20.0, 30.0)),
+            *(
+                TextSettings(form="kernel", weight=weight, popularity_shift=shift)
+                for shift, weight in product((0.0, -0.1, -0.2), (1.0, 3.0, 5.0, 10.0, 20.0))
+            ),
             *(
                 TextSettings(form="prior", shrinkage=shrinkage, weight=weight)
                 for shrinkage, weight in product((0.03, 0.3), (0.1, 0.3, 0.7, 1.0, 1.5))

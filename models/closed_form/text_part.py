@@ -8,7 +8,7 @@ is said in `text_kernel`, `text_prior` and `text_map`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,8 @@ class TextSettings:
     """w of `kernel`, c of the others; above 0."""
     shrinkage: float = 0.1
     """mu of W in `prior` and `map`."""
+    popularity_shift: float = 0.0
+    """What is added to the base's popularity power: texts lift rare items, too, and the base's own lift may be too much."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class TextPart:
         history_scores *= self.scale
         history_scores += text_scores
         return history_scores
+
+    def scaled(self, by: np.ndarray) -> TextPart:
+        """The part under which every item's score is multiplied by `by` (items,) float32."""
+        return replace(self, right=self.right * by[:, None], scale=self.scale * by)
 
 
 def spreads(scores: np.ndarray) -> np.ndarray:

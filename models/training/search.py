@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def text_settings(model: type[ClosedFormBase], enhancer: TextPriorConfig) -> lis
         return list(model.text_grid())
     if enhancer.form == "none" or enhancer.weight == 0.0:
         return []
-    return [TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage)]
+    return [TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift)]
 
 
 def _texts_beside(
@@ -169,8 +169,7 @@ def _part(fitted: ClosedFormBase, settings: TextSettings, texts: np.ndarray) -> 
 
 
 def _as_config(enhancer: TextPriorConfig, text: TextSettings) -> TextPriorConfig:
-    chosen = {"form": text.form, "weight": text.weight, "shrinkage": text.shrinkage}
-    return enhancer.model_copy(update=chosen)
+    return enhancer.model_copy(update=asdict(text))
 
 
 def _item_texts(data: TrainingData) -> np.ndarray:
@@ -242,4 +241,6 @@ def shown_settings(trial: Trial) -> dict[str, float]:
         found[f"{SETTING}text_{trial.text.form}"] = trial.text.weight
         if trial.text.form in ("prior", "map"):
             found[f"{SETTING}text_shrinkage"] = trial.text.shrinkage
+        if trial.text.popularity_shift:
+            found[f"{SETTING}text_popularity_shift"] = trial.text.popularity_shift
     return found

@@ -132,6 +132,13 @@ def test_a_score_is_the_sum_of_its_history_and_text_parts(base: BaseConfig, form
         assert np.abs(found.texts).sum() > 1e-4
 
 
+@pytest.mark.parametrize("form", ["kernel", "prior"])
+def test_a_popularity_shift_multiplies_the_whole_score_with_texts(form: Any) -> None:
+    users, texts = np.arange(USERS), [TextPriorConfig(form=form, weight=0.5, popularity_shift=by) for by in (0.0, -0.2)]
+    plain, shifted = (fit_quickly(EASE_FIXED, text, training=BLIND).score(users).numpy() for text in texts)
+    np.testing.assert_allclose(shifted, plain * popularity(binary_csr(DATA.train), -0.2), rtol=1e-4, atol=1e-6)
+
+
 def test_without_texts_no_part_of_a_score_comes_from_them() -> None:
     found = attribute(fit_quickly(EASE_FIXED), DATA.train, 0, 3)
     assert found is not None
