@@ -30,6 +30,8 @@ def clean(text: str) -> str:
     >>> clean("good\\x00\\n  tea")
     'good tea'
     """
+    if text.isascii() and text.isprintable():  # most text is: only spaces are left to mend
+        return _SPACE.sub(" ", text).strip()
     printable = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     return _SPACE.sub(" ", unicodedata.normalize("NFC", _INVISIBLE.sub("", printable))).strip()
 

@@ -21,6 +21,7 @@ _MARKS = {
     for language, words in (line.split(": ") for line in vocabulary("other_languages").splitlines())
 }
 """Language -> its commonest words that are no English ones, without accents."""
+_ALL_MARKS = frozenset().union(*_MARKS.values())
 
 
 def is_foreign(case: Case) -> bool:
@@ -34,7 +35,7 @@ def reads_as_english(text: str) -> bool:
     >>> reads_as_english("A quiet motor for small kitchens."), reads_as_english("Der Motor ist leise und nicht zu teuer.")
     (True, False)
     """
-    letters = [char for char in text if char.isalpha()]
+    letters = [] if text.isascii() else [char for char in text if char.isalpha()]
     foreign = sum(
         not unicodedata.name(char, "").startswith(("LATIN", "FULLWIDTH LATIN", "MODIFIER")) for char in letters
     )
@@ -45,6 +46,9 @@ def reads_as_english(text: str) -> bool:
 
 
 def _foreign_words(words: Sequence[str]) -> bool:
+    marked = [word for word in words if len(word) > 1 and word in _ALL_MARKS]
+    if len(marked) < _FEWEST_MARKS:
+        return False
     english = sum(word in FUNCTION_WORDS for word in words)
-    best = max(sum(len(word) > 1 and word in marks for word in words) for marks in _MARKS.values())
+    best = max(sum(word in marks for word in marked) for marks in _MARKS.values())
     return best >= _FEWEST_MARKS and best > 1.5 * english and best > 0.12 * len(words)

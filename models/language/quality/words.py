@@ -93,6 +93,8 @@ def tokens(text: str) -> list[str]:
 
 def fold(text: str) -> str:
     """Lower case, without accents and compatibility forms."""
+    if text.isascii():  # most text is, and has nothing to take apart
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(char for char in decomposed if not unicodedata.combining(char)).lower()
 
