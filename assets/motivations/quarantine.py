@@ -15,7 +15,7 @@ from typing import Any
 from assets.motivations.tables import MOTIVATION_TYPES, MOTIVATIONS, MotivationRow, readable, write_rows
 from assets.tables import connect, read_column
 from models.language.chat import ChatRequest
-from models.language.quality import RULES, RULES_AFTER_ASKING, hard, judge_case
+from models.language.quality import hard, judge_case
 from models.language.quality.case import Case, Origin
 from models.language.quality.identifiers import telling_ids
 
@@ -47,9 +47,7 @@ class Sieve:
 
     def passes(self, row: MotivationRow, request: ChatRequest | None = None) -> bool:
         """Whether an answer or an imported text (which has no request) may be published; each is asked about once."""
-        case = case_of(row, request, self._ids)
-        asked = request is not None and case.origin == "written"
-        flaws = judge_case(case, RULES_AFTER_ASKING if asked else RULES)
+        flaws = judge_case(case_of(row, request, self._ids))
         laws = [flaw.rule for flaw in hard(flaws)]
         if not laws:
             self._blemishes.update(flaw.rule for flaw in flaws)

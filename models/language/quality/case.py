@@ -104,7 +104,5 @@ class Rule:
     broken: Callable[[Case], bool]
     hard: bool = True
     """True where a row that breaks it must not be published; the others are asked for again, and counted."""
-    of_dataset: bool = False
-    """True where it needs what a prompt does not tell: the ids of the dataset."""
     origins: tuple[Origin, ...] = EVERYBODY
     """Whose texts it holds for."""
