@@ -9,6 +9,7 @@ from pydantic import Field
 
 from assets.graph import recipes
 from assets.lake import Address
+from assets.recipes import goes_with
 from models.errors import LmmrecError
 
 
@@ -28,14 +29,17 @@ class MethodsConfig(dg.Config):
 
 
 def chosen_cells(asset: str, dataset: str, base_model: str, config: CellConfig) -> list[Address]:
-    """The cells that `config` asks for.
+    """The cells that `config` asks for; none where a launch of everything meets a method that its base model cannot carry.
 
     Raises:
         LmmrecError: no seed, or a seed below 0.
     """
     if not config.seeds or min(config.seeds) < 0:
         raise LmmrecError(f"seeds {config.seeds} of {asset}: give at least one, none below 0, for example [2023].")
-    variants = config.variants or list(recipes()[asset].variants)
+    recipe = recipes()[asset]
+    if not config.variants and not goes_with(base_model, recipe.method):
+        return []
+    variants = config.variants or list(recipe.variants)
     return [
         Address(asset, dataset, base_model, variant=variant, seed=seed) for variant in variants for seed in config.seeds
     ]

@@ -132,9 +132,8 @@ def materialize_cells(
         "cells_made": sum(not cell.reused for cell in cells),
         "duration_s": round(time.monotonic() - started, 3),
     }
-    return dg.MaterializeResult(
-        metadata=to_metadata(metadata), data_version=dg.DataVersion("-".join(cell.record.digest[:16] for cell in cells))
-    )
+    version = "-".join(cell.record.digest[:16] for cell in cells) or "no cells"
+    return dg.MaterializeResult(metadata=to_metadata(metadata), data_version=dg.DataVersion(version))
 
 
 _CELLS_PICTURED = 6
