@@ -66,6 +66,8 @@ class Recipe:
     """The variants of that method which a run makes unless told otherwise (scope `cell`)."""
     needs_text: bool = field(default=False)
     """True where a dataset without texts cannot have this asset."""
+    by_default: bool = True
+    """False where only a request that names the method makes this asset."""
 
     def cells(self, request: Request) -> list[Address]:
         """The partitions of this asset that `request` asks for."""

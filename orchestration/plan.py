@@ -83,10 +83,9 @@ def known_methods(recipes: Mapping[str, Recipe]) -> tuple[str, ...]:
 
 
 def default_methods(recipes: Mapping[str, Recipe], base_models: Sequence[str]) -> tuple[str, ...]:
-    """What a request without methods makes: every method that goes with one of `base_models`."""
-    return tuple(
-        method for method in known_methods(recipes) if any(goes_with(base_model, method) for base_model in base_models)
-    )
+    """What a request without methods makes: every method that goes with one of `base_models`, but for rivals."""
+    usual = known_methods({name: recipe for name, recipe in recipes.items() if recipe.by_default})
+    return tuple(method for method in usual if any(goes_with(base_model, method) for base_model in base_models))
 
 
 def check_request(request: Request, recipes: Mapping[str, Recipe], base_models: Sequence[str]) -> None:

@@ -127,6 +127,7 @@ RECIPES = (
             method=method.name,
             variants=method.variants,
             needs_text=method.needs_text,
+            by_default=method.by_default,
         )
         for method in METHODS.values()
     ),

@@ -14,6 +14,8 @@ DESCRIPTIONS = {
     "base": "The base model alone, trained on the interaction graph: weights, config, history and id maps.",
     "lmmrec": "LMMRec on the base model: motivations align with the graph while it trains (MCS and ICM losses); and the "
     "same with shuffled text as control.",
+    "rlmrec-con": "RLMRec-Con on the base model: what the graph learns contrasts with mapped texts; and the same with "
+    "shuffled text as control.",
     "text-prior": "Item texts on top of EASE or GF-CF, in closed form: settings, form and weight of texts are chosen on "
     "validation, weight 0 among them; and the same with shuffled text as control.",
 }

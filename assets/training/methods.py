@@ -14,17 +14,25 @@ class Method:
     """What a run makes unless told otherwise."""
     needs_text: bool
     code_version: str
+    by_default: bool = True
+    """Whether a run that names no methods makes it; a rival is made where it is asked for."""
+
+
+def _rival(name: str) -> Method:
+    """A published method that LMMRec is compared with, beside its own control."""
+    return Method(name, ("full", "shuffled-text"), needs_text=True, code_version="1", by_default=False)
 
 
 METHODS = {
     method.name: method
     for method in (
         Method("base", ("full",), needs_text=False, code_version="1"),
+        _rival("rlmrec-con"),
         Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),
         Method("text-prior", ("full", "shuffled-text"), needs_text=True, code_version="1"),
     )
 }
-"""Methods by name; a test holds the enhanced ones against the registry in `models.enhancers`."""
+"""Methods by name; the last of them that is there serves. A test holds the enhanced ones against `models.enhancers`."""
 
 
 def checkpoint_of(method: str) -> str:

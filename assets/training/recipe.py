@@ -41,6 +41,7 @@ RECIPES = tuple(
         method=method.name,
         variants=method.variants,
         needs_text=method.needs_text,
+        by_default=method.by_default,
     )
     for method in METHODS.values()
 )

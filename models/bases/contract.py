@@ -79,6 +79,13 @@ class TrainingStep:
         """The batch as rows of what was propagated."""
         return self.batch if self.rows is None else self.rows.positions(self.batch)
 
+    @property
+    def rows_read(self) -> BatchRows:
+        """`rows`, for whom the trainer gives them to: a base or an enhancer that `reads_layers`."""
+        if self.rows is None:
+            raise ValueError("this step was made without the distinct rows of its batch, because nobody `reads_layers`")
+        return self.rows
+
 
 class Term(NamedTuple):
     """One summand of the loss: `weight` times the scalar `value`; the history shows the value."""

@@ -47,12 +47,11 @@ class WeightedGCL(BaseModel):
 
     def _contrast(self, step: TrainingStep) -> Tensor:
         """Distinct users and distinct positive items of the batch: InfoNCE between their two views."""
-        if step.rows is None:
-            raise ValueError("WeightedGCL reads the rows of the batch, and the step was made without them")
-        positives = torch.unique(step.rows.positions(step.batch).positives)
+        rows = step.rows_read
+        positives = torch.unique(rows.positions(step.batch).positives)
         views = [self._view(step) for _ in range(2)]
         temperature = self.config.contrast_temperature
-        num_users = len(step.rows.users)
+        num_users = len(rows.users)
         of_users = info_nce(views[0][:num_users], views[1][:num_users], temperature)
         return of_users + info_nce(views[0][positives], views[1][positives], temperature)
 
@@ -64,11 +63,10 @@ class WeightedGCL(BaseModel):
     @torch.no_grad()
     def _perturbation(self, step: TrainingStep) -> Tensor:
         """(rows, d): what the noise adds to the clean pass on the rows of the batch."""
-        assert step.rows is not None
         assert step.propagated.layers is not None
         if self.config.noise_layers == "last":
             return self.layer_weights[-1] * signed_noise(step.propagated.layers[-1], self.config.noise, step.noise)
-        rows = step.rows.nodes()
+        rows = step.rows_read.nodes()
         layer, noisy = self.table.detach(), self.layer_weights[0] * self.table.index_select(0, rows)
         for weight in self.layer_weights[1:]:
             layer = step.adjacency.matrix @ layer

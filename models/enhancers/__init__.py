@@ -1,4 +1,4 @@
-"""The enhancers by name. Adding one is a module, its settings in `config`, and a line in `ENHANCERS`.
+"""The enhancers by name. Adding one is a module, its settings in `config` or `rival_configs`, and a line in `ENHANCERS`.
 
 The registry itself imports no torch: a recipe may ask for an enhancer's settings in a process that never trains.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from models.bases import BASES, BaseConfig, base_spec, refuse_without_embeddings
 from models.enhancers.config import EnhancerConfig, LMMRecConfig, TextPriorConfig
+from models.enhancers.rival_configs import RLMRecConConfig
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class EnhancerSpec:
 
 ENHANCERS: dict[str, EnhancerSpec] = {
     "lmmrec": EnhancerSpec(LMMRecConfig, "models.enhancers.lmmrec", "LMMRec", needs_text=True),
+    "rlmrec-con": EnhancerSpec(RLMRecConConfig, "models.enhancers.rlmrec_con", "RLMRecCon", needs_text=True),
     "text-prior": EnhancerSpec(TextPriorConfig, "", "", needs_text=True, works_on="formulas"),
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "EnhancerConfig",
     "EnhancerSpec",
     "LMMRecConfig",
+    "RLMRecConConfig",
     "TextPriorConfig",
     "enhancer_spec",
     "goes_with",

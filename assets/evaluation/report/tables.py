@@ -20,6 +20,7 @@ _NAMES = {
     "weightedgcl": "WeightedGCL",
     "polycf": "PolyCF",
     "lmmrec": "LMMRec",
+    "rlmrec-con": "RLMRec-Con",
     "popularity": "Popularity",
     "itemknn": "Item-kNN",
     "userknn": "User-kNN",

@@ -1,0 +1,27 @@
+"""What the published methods are that LMMRec is compared with: frozen settings, like those in `config`, without torch.
+
+None of them was published as a plug-in for a base model with ID embeddings: what is ours about each is in docs/rivals.md.
+`weight` 0 with `l2` None leaves the base's training as it is, to the bit.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeFloat
+
+from models.enhancers.config import EnhancerConfig
+
+
+class RLMRecConConfig(EnhancerConfig):
+    """RLMRec-Con (Ren et al., WWW 2024, arXiv 2310.15950): what the graph learns contrasts with mapped texts."""
+
+    name: Literal["rlmrec-con"] = "rlmrec-con"
+    l2: NonNegativeFloat | None = 1e-7
+    """lambda_Theta; 1e-7 in the authors' code, 1e-8 on Steam."""
+    weight: NonNegativeFloat = 1e-2
+    """w of the contrast; 1e-2 in the authors' code, 1e-3 on Steam."""
+    temperature: float = Field(default=0.2, ge=0.02)
+    """tau; 0.2 in the authors' code, 0.1 on Steam. At least 0.02, so that exp(1 / tau) stays a float32."""
+    user_negatives: Literal["all", "batch"] = "all"
+    """What a user's text is told apart from: every user's, as in the authors' code, or the batch's, which maps fewer texts."""
