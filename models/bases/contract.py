@@ -73,11 +73,18 @@ class TrainingStep:
     """The stream for random perturbations; nothing else draws from it."""
     views: Any = None
     """Where an enhancer keeps what several of its hooks need of this batch."""
+    changed_table: Tensor | None = None
+    """(nodes, d): the ID rows that entered propagation, where an enhancer changed them."""
 
     @cached_property
     def positions(self) -> Batch:
         """The batch as rows of what was propagated."""
         return self.batch if self.rows is None else self.rows.positions(self.batch)
+
+    @property
+    def table(self) -> Tensor:
+        """(nodes, d): the ID rows that entered propagation."""
+        return self.base.table if self.changed_table is None else self.changed_table
 
     @property
     def rows_read(self) -> BatchRows:

@@ -7,10 +7,20 @@ enhanced version differ in the enhancer alone.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 from torch import Tensor, nn
 
 from models.bases.contract import BaseModel, Batch, Term, TrainingStep
 from models.graph import BipartiteGraph
+
+
+class Host(NamedTuple):
+    """What an enhancer is attached to; as a tuple, so that the base's weights are not counted as the enhancer's own."""
+
+    base: BaseModel
+    graph: BipartiteGraph
 
 
 class Enhancer(nn.Module):
@@ -27,8 +37,11 @@ class Enhancer(nn.Module):
         """(a) The graph that is trained and scored with; called once."""
         return graph
 
-    def change_table(self, table: Tensor) -> Tensor:
-        """(b) The ID rows (nodes, d) that enter propagation."""
+    def attach(self, host: Host) -> None:
+        """Called once before the first step, for what needs the base or its graph outside of a step."""
+
+    def change_table(self, table: Tensor, noise: np.random.Generator | None) -> Tensor:
+        """(b) The ID rows (nodes, d) that enter propagation; `noise` is the step's stream, None where it is scored."""
         return table
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:

@@ -25,3 +25,17 @@ class RLMRecConConfig(EnhancerConfig):
     """tau; 0.2 in the authors' code, 0.1 on Steam. At least 0.02, so that exp(1 / tau) stays a float32."""
     user_negatives: Literal["all", "batch"] = "all"
     """What a user's text is told apart from: every user's, as in the authors' code, or the batch's, which maps fewer texts."""
+
+
+class RLMRecGenConfig(EnhancerConfig):
+    """RLMRec-Gen (the same paper): texts of nodes whose ID rows are masked shall be told from what the graph knows of them."""
+
+    name: Literal["rlmrec-gen"] = "rlmrec-gen"
+    l2: NonNegativeFloat | None = 1e-7
+    """lambda_Theta, as with RLMRec-Con."""
+    weight: NonNegativeFloat = 0.1
+    """w of the reconstruction; 0.1 in the authors' code, 0.01 on Yelp."""
+    temperature: float = Field(default=0.5, ge=0.02)
+    """tau; 0.5 in the authors' code, 0.1 on Yelp. At least 0.02, so that exp(1 / tau) stays a float32."""
+    masked_share: float = Field(default=0.15, gt=0.0, le=1.0)
+    """Share of all nodes whose ID rows are masked in a step; 0.15 in the authors' code, 0.05 on Yelp."""

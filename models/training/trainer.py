@@ -13,7 +13,7 @@ from torch import Tensor
 from models.bases import BaseConfig, base_spec
 from models.bases.contract import Batch, Term, TrainingStep, distinct_rows
 from models.enhancers import EnhancerConfig, enhancer_spec, refuse_mismatch
-from models.enhancers.contract import Enhancer
+from models.enhancers.contract import Enhancer, Host
 from models.errors import LmmrecError
 from models.graph import Adjacency, BipartiteGraph
 from models.losses import squared_norm
@@ -53,6 +53,7 @@ class Trainer:
         self.enhancer.to(self.device)
         self.graph = self.enhancer.change_graph(BipartiteGraph(data.train, self.device))
         self.base.prepare(self.graph)
+        self.enhancer.attach(Host(self.base, self.graph))
         self.l2 = self.base.l2 if self.enhancer.l2 is None else self.enhancer.l2
         extra = [parameter for parameter in self.enhancer.parameters() if parameter.requires_grad]
         groups = self.base.param_groups(self.l2)
@@ -95,10 +96,13 @@ class Trainer:
 
     def step(self, batch: Batch, epochs_done: float, adjacency: Adjacency, noise: np.random.Generator) -> TrainingStep:
         """The forward pass of one step, without its losses."""
-        table = self.enhancer.change_table(self.base.table)
+        table = self.enhancer.change_table(self.base.table, noise)
         rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
         propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
-        return TrainingStep(self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, noise)
+        changed = None if table is self.base.table else table
+        return TrainingStep(
+            self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, noise, changed_table=changed
+        )
 
     def terms(self, step: TrainingStep) -> dict[str, Term]:
         """All terms of the loss but L2, the base's first."""
@@ -107,7 +111,7 @@ class Trainer:
     @torch.no_grad()
     def final_tensors(self) -> dict[str, Tensor]:
         """What is scored with now: online weights, whole graph."""
-        table = self.enhancer.change_table(self.base.table)
+        table = self.enhancer.change_table(self.base.table, None)
         everyone = torch.arange(len(table), device=self.device) if self.enhancer.scores_with_layers else None
         propagated = self.base.propagate(self.graph.full, table, layer_rows=everyone)
         return self.base.final_tensors(self.enhancer.change_scored(propagated.final, propagated.layers))

@@ -20,6 +20,12 @@ def info_nce_sum(
     return total
 
 
+def reconstruction(mapped: np.ndarray, texts: np.ndarray, masked: Sequence[int], tau: float) -> float:
+    """RLMRec-Gen: what is mapped from x of each masked node against the texts of all masked nodes; both (nodes, d_s)."""
+    own = [texts[node] for node in masked]
+    return info_nce_sum([mapped[node] for node in masked], own, own, tau) / len(masked)
+
+
 def contrastive_alignment(
     x: np.ndarray,
     h: np.ndarray,

@@ -20,6 +20,7 @@ _NAMES = {
     "weightedgcl": "WeightedGCL",
     "polycf": "PolyCF",
     "lmmrec": "LMMRec",
+    "rlmrec-gen": "RLMRec-Gen",
     "rlmrec-con": "RLMRec-Con",
     "popularity": "Popularity",
     "itemknn": "Item-kNN",

@@ -8,8 +8,9 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from models.bases import LightGCNConfig
+from models.bases import LightGCNConfig, SimGCLConfig
 from models.bases.contract import BaseModel, Batch, Term, TrainingStep
+from models.bases.weightedgcl import WeightedGCL
 from models.enhancers.contract import Enhancer
 from models.graph import BipartiteGraph
 from models.training.config import RunConfig, TrainingConfig
@@ -38,7 +39,7 @@ class EmptyGraph(Enhancer):
 
 
 class Doubled(Enhancer):
-    def change_table(self, table: Tensor) -> Tensor:
+    def change_table(self, table: Tensor, noise: np.random.Generator | None) -> Tensor:
         return 2.0 * table
 
 
@@ -94,3 +95,12 @@ def trainer_like(model: Trainer) -> Trainer:
     bare = trainer()
     bare.restore({name: value for name, value in model.weights().items() if name == "base.table"})
     return bare
+
+
+def test_a_base_that_perturbs_every_layer_starts_from_the_table_that_entered_propagation() -> None:
+    data, training = TrainingData(TRAIN, sp.csr_matrix(TRAIN.shape)), TrainingConfig(batch_size=4)
+    model = Trainer(data, SimGCLConfig(dim=4, noise=1e-9), None, training, RunConfig(threads=1))
+    model.enhancer = Doubled()
+    step = model.step(next(model.sampler.epoch(model.device)), 0.0, model.graph.full, model.noise_rng)
+    assert isinstance(model.base, WeightedGCL)
+    torch.testing.assert_close(model.base._perturbation(step), torch.zeros_like(step.propagated.final))
