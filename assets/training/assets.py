@@ -18,6 +18,8 @@ DESCRIPTIONS = {
     "shuffled text as control.",
     "rlmrec-gen": "RLMRec-Gen on the base model: texts of nodes with masked ID rows are reconstructed from the graph; and "
     "the same with shuffled text as control.",
+    "uist": "UIST on the base model: texts as a few tokens each, scores a learned mixture over their levels; and the "
+    "same with shuffled text as control.",
     "text-prior": "Item texts on top of EASE or GF-CF, in closed form: settings, form and weight of texts are chosen on "
     "validation, weight 0 among them; and the same with shuffled text as control.",
 }

@@ -20,9 +20,10 @@ def layer_shares(
     """Splits <x_u, target>, where x_u = sum_k weights[k]·x_u^(k) on the graph of `train` (users, items) without dropout.
 
     For k >= 1, x_u^(k) = sum_j a_uj x_j^(k-1) over the user's train items j, so that item j adds
-    a_uj (sum_{k>=1} w_k x_j^(k-1)) · target. `table` is E (nodes, d), `target` (d,) the item's final row.
+    a_uj (sum_{k>=1} w_k x_j^(k-1)) · target. `table` is E (nodes, d), `target` (d,) the item's final row; of a wider one
+    the first d numbers, which the base's own rows are scored with.
     """
-    table, target = table.to("cpu", torch.float32), target.to("cpu", torch.float64)
+    table, target = table.to("cpu", torch.float32), target[: table.shape[1]].to("cpu", torch.float64)
     history = np.asarray(train[user_idx].indices, dtype=np.int64)
     rows = torch.from_numpy(train.shape[0] + history)
     layers = propagate(BipartiteGraph(train).full, table, weights, layer_rows=rows).layers  # (K + 1, history, d)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from models.bases import BASES, BaseConfig, base_spec, refuse_without_embeddings
 from models.enhancers.config import EnhancerConfig, LMMRecConfig, TextPriorConfig
-from models.enhancers.rival_configs import RLMRecConConfig, RLMRecGenConfig
+from models.enhancers.rival_configs import RLMRecConConfig, RLMRecGenConfig, UISTConfig
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ ENHANCERS: dict[str, EnhancerSpec] = {
     "lmmrec": EnhancerSpec(LMMRecConfig, "models.enhancers.lmmrec", "LMMRec", needs_text=True),
     "rlmrec-con": EnhancerSpec(RLMRecConConfig, "models.enhancers.rlmrec_con", "RLMRecCon", needs_text=True),
     "rlmrec-gen": EnhancerSpec(RLMRecGenConfig, "models.enhancers.rlmrec_gen", "RLMRecGen", needs_text=True),
+    "uist": EnhancerSpec(UISTConfig, "models.enhancers.uist", "UIST", needs_text=True),
     "text-prior": EnhancerSpec(TextPriorConfig, "", "", needs_text=True, works_on="formulas"),
 }
 
@@ -76,6 +77,7 @@ __all__ = [
     "RLMRecConConfig",
     "RLMRecGenConfig",
     "TextPriorConfig",
+    "UISTConfig",
     "enhancer_spec",
     "goes_with",
     "refuse_mismatch",

@@ -18,6 +18,10 @@ class EnhancerConfig(Settings):
     l2: NonNegativeFloat | None = None
     """lambda_Theta over all trainable parameters, the base's among them; None keeps the base's own weight."""
 
+    def scored_dim(self, dim: int) -> int:
+        """Width of the rows that are scored with, where those of the base alone have width `dim`."""
+        return dim
+
 
 class LMMRecConfig(EnhancerConfig):
     """LMMRec (arXiv 2602.05474); open points are decided in docs/method.md"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from models.enhancers.config import EnhancerConfig
 
@@ -39,3 +39,22 @@ class RLMRecGenConfig(EnhancerConfig):
     """tau; 0.5 in the authors' code, 0.1 on Yelp. At least 0.02, so that exp(1 / tau) stays a float32."""
     masked_share: float = Field(default=0.15, gt=0.0, le=1.0)
     """Share of all nodes whose ID rows are masked in a step; 0.15 in the authors' code, 0.05 on Yelp."""
+
+
+class UISTConfig(EnhancerConfig):
+    """UIST (Liu et al., WWW 2024 companion, arXiv 2403.08206): texts as tokens, and a mixture of scores over their levels."""
+
+    name: Literal["uist"] = "uist"
+    l2: NonNegativeFloat | None = 1e-6
+    """lambda_Theta, over token rows, too."""
+    weight: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Share of the score in which tokens take part, where training starts; it is learned from there. 0 makes no tokens."""
+    levels: PositiveInt = 3
+    """L, tokens of one text; 3 in an export of the authors' code."""
+    codes: PositiveInt = 64
+    """Tokens of one level and side to choose from; 64 there."""
+    score: Literal["mixture", "last"] = "mixture"
+    """`mixture`: every level of a user with every level of an item; `last`: the finest levels alone, at a quarter the cost."""
+
+    def scored_dim(self, dim: int) -> int:
+        return (self.levels + 1) * dim if self.weight > 0.0 and self.score == "mixture" else dim

@@ -112,7 +112,10 @@ def _read_tensors(path: Path, device: str) -> dict[str, dict[str, Tensor]]:
 
 
 def _check_rows(model: FittedModel, folder: Path) -> None:
-    expected = base_spec(model.base.name).scored().final_shapes(model.base, model.num_users, model.num_items)
+    base, enhancer = model.base, model.enhancer
+    if enhancer is not None:
+        base = base.model_copy(update={"dim": enhancer.scored_dim(base.dim)})
+    expected = base_spec(base.name).scored().final_shapes(base, model.num_users, model.num_items)
     for name, shape in expected.items():
         found = tuple(model.final[name].shape) if name in model.final else None
         fits = found is not None and len(found) == len(shape)
