@@ -79,7 +79,7 @@ def test_what_cannot_be_told_is_doubtful_but_not_seen() -> None:
 
 
 def test_without_a_validation_part_there_is_nothing_to_be_tuned_and_nothing_suspect() -> None:
-    train, validation, test = parts(0)
+    train, _, test = parts(0)
     texts = np.ones((USERS, 2), dtype=np.float32), np.ones((ITEMS, 2), dtype=np.float32)
     found = measure_leak(train, sp.csr_matrix(train.shape), test, *texts)
     assert (found.seen, found.doubtful) == (None, None)
