@@ -18,9 +18,9 @@ from models import enhancers
 from models.bases import BASES
 from models.enhancers import ENHANCERS
 
-Scope = Literal["dataset", "cell", "method", "all"]
+Scope = Literal["dataset", "cell", "method", "served", "all"]
 """`dataset`: one partition a dataset; `cell`: dataset x base model x variant x seed; `method`: dataset x base model x
-method; `all`: one partition."""
+method; `served`: one partition a dataset, made of all its cells; `all`: one partition."""
 
 STAGES = ("datasets", "motivations", "embeddings", "training", "evaluation")
 """The groups, in the order in which data flows."""
@@ -73,7 +73,7 @@ class Recipe:
         """The partitions of this asset that `request` asks for."""
         if self.scope == "all":
             return [Address(self.asset)]
-        if self.scope == "dataset":
+        if self.scope in ("dataset", "served"):
             return [Address(self.asset, request.dataset)]
         if self.scope == "method":
             return [

@@ -110,6 +110,14 @@ def read_column(path: Path, column: str) -> list[Any]:
     return [row[0] for row in rows]
 
 
+def count_rows(path: Path) -> int:
+    """Rows of one Parquet file."""
+    with connect() as connection:
+        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
+    assert counted is not None
+    return int(counted[0])
+
+
 def fetch_arrays(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
     """The columns of `query` as NumPy arrays by name; a column with NULLs is a masked array."""
     return dict(connection.execute(query).fetchnumpy())

@@ -1,8 +1,8 @@
 """The jobs: one per shape of partition, because one run cannot span two.
 
 `dataset_stage` makes what there is one of per dataset, `grid_stage` what there is one of per dataset and base model,
-`publish` the leaderboard and the report. Which partitions a run takes is decided by whoever launches it (the command
-line, a schedule, a backfill, a person in the UI).
+`serving_stage` what is chosen of a dataset's grid, `publish` the leaderboard and the report. Which partitions a run takes is
+decided by whoever launches it (the command line, a schedule, a backfill, a person in the UI).
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ backfills launch from a selection of assets."""
 
 _SCOPES = {
     name: tuple(recipe.asset for recipe in recipes().values() if recipe.scope in scopes)
-    for name, scopes in (("dataset", ("dataset",)), ("grid", ("cell", "method")), ("all", ("all",)))
+    for name, scopes in (
+        ("dataset", ("dataset",)),
+        ("grid", ("cell", "method")),
+        ("served", ("served",)),
+        ("all", ("all",)),
+    )
 }
 
 dataset_stage = dg.define_asset_job(
@@ -45,10 +50,16 @@ grid_stage = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="Training, metrics and recommendations of one base model on one dataset.",
 )
+serving_stage = dg.define_asset_job(
+    "serving_stage",
+    selection=dg.AssetSelection.assets(*_SCOPES["served"]),
+    executor_def=EXECUTOR,
+    description="Which model of a dataset is published, by validation, and its lists.",
+)
 publish = dg.define_asset_job(
     "publish",
     selection=dg.AssetSelection.assets(*_SCOPES["all"]),
     executor_def=EXECUTOR,
     description="The warehouse, the leaderboard and the report over everything in the lake.",
 )
-JOBS = [dataset_stage, grid_stage, publish]
+JOBS = [dataset_stage, grid_stage, serving_stage, publish]

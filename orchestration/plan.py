@@ -125,7 +125,9 @@ def _remade_input(
     planned = list(tasks)
     exact = set(recipe.inputs(lake, address)) if planned else set()
     for task in planned:
-        grows = recipe.scope in ("method", "all") and _feeds(recipes[task.address.asset], task.address, recipe, address)
+        grows = recipe.scope in ("method", "served", "all") and _feeds(
+            recipes[task.address.asset], task.address, recipe, address
+        )
         if task.address in exact or grows:
             return f"{task.address} is made anew"
     return None

@@ -16,6 +16,7 @@ from assets.lake import Lake
 from assets.recipes import STAGES, Request
 from assets.settings import load_settings
 from models.errors import LmmrecError
+from orchestration.candidates import affordable
 from orchestration.plan import Plan, check_request, make_plan, methods_need_text, pairs_left_out, refuse_pairs
 from orchestration.retraining import Launch, next_launches
 from orchestration.texts import has_texts
@@ -28,22 +29,32 @@ class Planner:
 
     Args:
         chosen: the methods were asked for by name, so a dataset without texts is an error and not a reason to do less.
+        open_choice: no base model and no method was named, so that of `request`'s only those are tried that data of this
+            size can afford.
 
     Raises:
         LmmrecError: the dataset, a base model or a method is unknown, or a setting is not usable.
     """
 
-    def __init__(self, home: Path, request: Request, until: str = STAGES[-1], chosen: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        request: Request,
+        until: str = STAGES[-1],
+        chosen: bool = False,
+        open_choice: bool = False,
+    ) -> None:
         from assets.partitions import BASE_MODELS
 
         self._lake, self._recipes, self._request = Lake(home), recipes(), request
         self._entry, self._settings = find_dataset(home, request.dataset), load_settings()
-        self._until, self._chosen = until, chosen
+        self._until, self._chosen, self._open_choice = until, chosen, open_choice
         self._started = datetime.now(UTC)
         check_request(request, self._recipes, BASE_MODELS)
         if chosen:
             refuse_pairs(request)
-        left_out = [f"{method} on {base_model}" for base_model, method in pairs_left_out(request)]
+        mismatched = [] if open_choice else pairs_left_out(request)
+        left_out = [f"{method} on {base_model}" for base_model, method in mismatched]
         self.note = (
             f"left out, because the base model lacks what the method works on: {', '.join(left_out)}."
             if left_out
@@ -63,6 +74,8 @@ class Planner:
 
     def plan(self) -> Plan:
         """What is stale now, as far as can be told: where the reviews are not there yet, only up to them."""
+        if self._open_choice:
+            self._afford()
         texts = has_texts(self._lake, self._request.dataset)
         if texts is None or self._until == "datasets":
             return self._plan(self._request, "datasets", with_text=True)
@@ -70,6 +83,15 @@ class Planner:
         if not texts and wanted:
             return self._plan(self._without_text(), self._until, with_text=False)
         return self._plan(self._request, self._until, with_text=wanted)
+
+    def _afford(self) -> None:
+        """Narrows the request as soon as the size of the data is known."""
+        found = affordable(self._lake, self._request.dataset, self._settings)
+        self._request = replace(self._request, base_models=found.base_models)
+        if found.left_out:
+            self.note = (
+                f"not tried here: {'; '.join(found.left_out)}; name it with --base-model to train it all the same."
+            )
 
     def _without_text(self) -> Request:
         name, methods = self._request.dataset, self._request.methods

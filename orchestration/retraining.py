@@ -13,8 +13,9 @@ from typing import Any
 
 from assets.datasets.catalog import find_dataset
 from assets.lake import Lake
-from assets.recipes import Recipe, Request
+from assets.recipes import Recipe, Request, goes_with
 from assets.settings import Settings
+from orchestration.candidates import CANDIDATE_METHODS, affordable
 from orchestration.plan import Plan, make_plan
 from orchestration.texts import has_texts
 
@@ -42,8 +43,10 @@ class Launch:
         return "-".join(part for part in (self.job, self.dataset, self.base_model) if part)
 
 
-def standing_request(lake: Lake, recipes: Mapping[str, Recipe], dataset: str, with_text: bool) -> Request:
-    """What the lake already holds of `dataset`, so that a retraining keeps up just that; the defaults where it is empty."""
+def standing_request(
+    lake: Lake, recipes: Mapping[str, Recipe], settings: Settings, dataset: str, with_text: bool
+) -> Request:
+    """What the lake already holds of `dataset`, so that a retraining keeps up just that; the candidates where it is empty."""
     trained = [
         (recipe.method, cell)
         for recipe in recipes.values()
@@ -51,7 +54,8 @@ def standing_request(lake: Lake, recipes: Mapping[str, Recipe], dataset: str, wi
         for cell in lake.cells(recipe.asset, dataset=dataset)
     ]
     if not trained:
-        return Request(dataset, methods=("base", "lmmrec") if with_text else ("base",))
+        base_models = affordable(lake, dataset, settings).base_models
+        return Request(dataset, base_models, CANDIDATE_METHODS if with_text else CANDIDATE_METHODS[:1])
     order = [recipe.method for recipe in recipes.values() if recipe.method]
     return Request(
         dataset,
@@ -66,17 +70,17 @@ def stale_now(lake: Lake, recipes: Mapping[str, Recipe], settings: Settings, dat
     entry, with_text = find_dataset(lake.home, dataset), has_texts(lake, dataset)
     if with_text is None:
         return make_plan(lake, recipes, Request(dataset), settings, entry, until="datasets")
-    request = standing_request(lake, recipes, dataset, with_text)
+    request = standing_request(lake, recipes, settings, dataset, with_text)
     return make_plan(lake, recipes, request, settings, entry, with_text=with_text)
 
 
 def launches(plan: Plan, recipes: Mapping[str, Recipe]) -> list[Launch]:
-    """The runs of `plan` in order: the dataset stage, the grid of each base model, what is published."""
+    """The runs of `plan` in order: the dataset stage, the grid of each base model, what is served, what is published."""
     found = []
     dataset = plan.request.dataset
     groups: list[tuple[str, str | None, tuple[str, ...]]] = [("dataset_stage", None, ("dataset",))]
     groups += [("grid_stage", base_model, ("cell", "method")) for base_model in plan.request.base_models]
-    groups += [("publish", None, ("all",))]
+    groups += [("serving_stage", None, ("served",)), ("publish", None, ("all",))]
     for job, base_model, scopes in groups:
         tasks = [task for task in plan.of_scope(recipes, *scopes) if base_model in (None, task.address.base_model)]
         if not tasks:
@@ -89,7 +93,7 @@ def launches(plan: Plan, recipes: Mapping[str, Recipe]) -> list[Launch]:
                 base_model,
                 assets,
                 tuple(f"{task.address}: {task.reason}" for task in tasks),
-                run_config(plan.request, recipes, assets),
+                run_config(plan.request, recipes, assets, base_model),
             )
         )
     return found
@@ -101,12 +105,15 @@ def next_launches(plan: Plan, recipes: Mapping[str, Recipe]) -> list[Launch]:
     return [launch for launch in every if launch.job == every[0].job]
 
 
-def run_config(request: Request, recipes: Mapping[str, Recipe], assets: tuple[str, ...]) -> dict[str, Any]:
-    """What of the request the assets have to be told beside their partition."""
+def run_config(
+    request: Request, recipes: Mapping[str, Recipe], assets: tuple[str, ...], base_model: str | None = None
+) -> dict[str, Any]:
+    """What of the request the assets have to be told beside their partition: of methods those that go with its base model."""
     ops: dict[str, Any] = {}
+    methods = [method for method in request.methods if base_model is None or goes_with(base_model, method)]
     for asset in assets:
         if recipes[asset].scope == "cell":
             ops[asset] = {"config": {"seeds": list(request.seeds), "variants": list(recipes[asset].variants)}}
         elif recipes[asset].scope == "method":
-            ops[asset] = {"config": {"methods": list(request.methods)}}
+            ops[asset] = {"config": {"methods": methods}}
     return {"ops": ops} if ops else {}

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.evaluation.metrics import Label, Tables, evaluate_scorer, figures, tables_of
+from assets.evaluation.metrics import Label, Tables, evaluate_scorer, figures, tables_of, validation_of
 from assets.evaluation.recipe import ANCHORS
 from assets.tables import read_matrix, write_frame
 from models.errors import LmmrecError
@@ -38,7 +38,7 @@ _TRIAL_TYPES = {
 
 
 def evaluate_anchors(split: Path, dataset: str, target: Path, names: tuple[str, ...] = ANCHORS) -> dict[str, Any]:
-    """Choose settings, fit and evaluate each anchor, write the tables (per_user and hits led by `base_model`) and the
+    """Choose settings, fit and evaluate each anchor, write the tables (all but means led by `base_model`) and the
     trials, and return figures. An anchor that is too large for this data is left out and named in the figures.
 
     Args:
@@ -69,6 +69,7 @@ def evaluate_anchors(split: Path, dataset: str, target: Path, names: tuple[str, 
         per_user=pd.concat([_named(one.name, one.tables.per_user) for one in found], ignore_index=True),
         hits=pd.concat([_named(one.name, one.tables.hits) for one in found], ignore_index=True),
         means=pd.concat([one.tables.means for one in found], ignore_index=True),
+        validation=pd.concat([_named(one.name, one.tables.validation) for one in found], ignore_index=True),
     )
     joined.write(target)
     trials = [row for one in found for row in _trial_rows(one)]
@@ -118,7 +119,8 @@ def _measure(name: str, split: Path, dataset: str, tried: Callable[[int, int], N
     chosen = time.monotonic()
     fitted = REGISTRY[name].with_settings(choice.settings).fit(train)
     fit_s = time.monotonic() - chosen
-    tables = tables_of(evaluate_scorer(fitted, split), Label(dataset, name, METHOD, VARIANT, SEED, None))
+    label = Label(dataset, name, METHOD, VARIANT, SEED, None)
+    tables = tables_of(evaluate_scorer(fitted, split), validation_of(fitted, split), label)
     return _Measured(name, choice, tables, chosen - started, fit_s)
 
 

@@ -231,6 +231,55 @@ def recommendations(
 
 
 @dg.asset(
+    **asset_arguments("selection"),
+    partitions_def=DATASETS,
+    pool="warehouse",
+    kinds={"parquet"},
+    description="Which model is published, and why: all candidates and anchors by Recall@20 on validation. One that reads "
+    "texts is taken only where it beats the best text-free one beyond chance; an anchor that wins is published.",
+    metadata=table_schema(
+        place=("INTEGER", "1 is best by Recall@20"),
+        method=("VARCHAR", "base, an enhancer, or anchor"),
+        base_model=("VARCHAR", "base model, or the anchor's name"),
+        seed=("BIGINT", "of the cell that serves; empty for anchors"),
+        reads_text=("BOOLEAN", "whether texts play a part in its scores"),
+        recall_20=("DOUBLE", "mean over users with validation items"),
+        ndcg_20=("DOUBLE", "mean over the same users"),
+        num_users=("BIGINT", "how many they are"),
+        p=("DOUBLE", "paired t test against the one that is published, over users"),
+        standing=("VARCHAR", "published, or why it could not be"),
+    ),
+)
+def selection(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    dataset = context.partition_key
+
+    def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.selection import write_selection
+
+        draft.metadata.update(write_selection(installation.lake, dataset, draft.path))
+
+    return materialize(context, installation, Address("selection", dataset), work)
+
+
+@dg.asset(
+    **asset_arguments("published_lists"),
+    partitions_def=DATASETS,
+    pool="training",
+    kinds={"pytorch", "parquet"},
+    description=f"Top {RECOMMENDATIONS_PER_USER} items of every user with original ids by the model that `selection` names; "
+    "what `lmmrec recommend` shows unless another model is asked for.",
+    metadata=RECOMMENDATIONS_SCHEMA,
+)
+def published_lists(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.published import write_published
+
+        draft.metadata.update(write_published(inputs, draft.path, RECOMMENDATIONS_PER_USER))
+
+    return materialize(context, installation, Address("published_lists", context.partition_key), work)
+
+
+@dg.asset(
     **asset_arguments("leaderboard"),
     pool="warehouse",
     kinds={"duckdb", "parquet"},
@@ -280,6 +329,8 @@ ASSETS = [
     cold_user_metrics,
     anchor_metrics,
     recommendations,
+    selection,
+    published_lists,
     leaderboard,
     report,
 ]

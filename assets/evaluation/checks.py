@@ -66,6 +66,36 @@ def recommendations_are_sound(
 
 
 @dg.asset_check(
+    asset="selection",
+    partitions_def=DATASETS,
+    description="What is published was compared with others on validation, and is no anchor.",
+)
+def selection_is_a_trained_model(
+    context: dg.AssetCheckExecutionContext, installation: Installation
+) -> dg.AssetCheckResult:
+    from assets.evaluation.rules import selection_findings
+
+    return check_result(selection_findings(installation.lake.read(Address("selection", context.partition_key))))
+
+
+@dg.asset_check(
+    asset="published_lists",
+    blocking=True,
+    partitions_def=DATASETS,
+    description="Nothing that a user already has, no gaps in the ranks, no item twice, scores finite and falling.",
+)
+def published_lists_are_sound(
+    context: dg.AssetCheckExecutionContext, installation: Installation
+) -> dg.AssetCheckResult:
+    from assets.evaluation.rules import recommendation_findings
+
+    lake, dataset = installation.lake, context.partition_key
+    interactions = lake.read(Address("interactions", dataset))
+    cells = [Address("published_lists", dataset)]
+    return check_cells(lake, cells, lambda cell: recommendation_findings(lake.read(cell), interactions))
+
+
+@dg.asset_check(
     asset="leaderboard",
     description="Every comparison has all its sides: anchors, the base with the same seeds, the shuffled-text control.",
 )
@@ -85,5 +115,7 @@ CHECKS = [
     *(metrics_check(method) for method in METHODS.values()),
     anchor_metrics_are_sound,
     recommendations_are_sound,
+    selection_is_a_trained_model,
+    published_lists_are_sound,
     leaderboard_is_complete,
 ]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from models.ranking.protocol import Protocol, Scorer
 
 PER_USER, HITS, MEANS = "per_user.parquet", "hits.parquet", "means.parquet"
+VALIDATION = "validation.parquet"
+"""Recall and NDCG at 20 of users on the validation part: what a model is selected by. No test pair plays a part in it."""
 METRICS = ("recall", "ndcg")
 CATALOGUE_METRICS = ("coverage", "gini", "popularity")
 """About the lists of all evaluated users together, at 10."""
@@ -30,6 +32,9 @@ _PER_USER_TYPES = {"user_idx": "BIGINT", "num_train": "BIGINT", "num_test": "BIG
     f"{metric}_{k}": "DOUBLE" for metric in METRICS for k in KS
 }
 _HITS_TYPES = {"user_idx": "BIGINT", "item_idx": "BIGINT", "rank": "INTEGER"}
+_VALIDATION_TYPES = {"user_idx": "BIGINT", "recall_20": "DOUBLE", "ndcg_20": "DOUBLE"}
+_VALIDATION_SEED = 2023
+"""Of the sample of users where they are very many: the same for all models, so that they are compared on the same users."""
 _MEANS_TYPES = {"seed": "BIGINT", "k": "INTEGER", "value": "DOUBLE", "num_users": "BIGINT", "epoch": "BIGINT"}
 
 
@@ -48,16 +53,18 @@ class Label:
 
 @dataclass(frozen=True)
 class Tables:
-    """The three tables of one evaluation."""
+    """The tables of one evaluation."""
 
     per_user: pd.DataFrame
     hits: pd.DataFrame
     means: pd.DataFrame
+    validation: pd.DataFrame
 
     def write(self, target: Path) -> None:
         write_frame(self.per_user, target / PER_USER, _PER_USER_TYPES)
         write_frame(self.hits, target / HITS, _HITS_TYPES)
         write_frame(self.means, target / MEANS, _MEANS_TYPES)
+        write_frame(self.validation, target / VALIDATION, _VALIDATION_TYPES)
 
 
 def evaluate_cell(checkpoint: Path, split: Path, address: Address, method: str, target: Path) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def evaluate_cell(checkpoint: Path, split: Path, address: Address, method: str, 
     assert address.variant is not None
     assert address.seed is not None
     label = Label(address.dataset, address.base_model, method, address.variant, address.seed, model.best_epoch)
-    evaluated = tables_of(evaluate_scorer(model, split), label)
+    evaluated = tables_of(evaluate_scorer(model, split), validation_of(model, split), label)
     evaluated.write(target)
     return figures(evaluated.means)
 
@@ -88,8 +95,25 @@ def evaluate_scorer(scorer: Scorer, split: Path) -> Evaluation:
     return evaluate(scorer, train, validation, test, PROTOCOLS, KS)
 
 
-def tables_of(evaluation: Evaluation, label: Label) -> Tables:
-    """The three tables of an evaluation, protocols one after the other, rows sorted by user and item."""
+def validation_of(scorer: Scorer, split: Path) -> pd.DataFrame:
+    """One row a user with validation pairs, train items hidden: user_idx, recall_20, ndcg_20; empty without such pairs."""
+    import pandas as pd
+
+    from models.progress import Silence, reporting_to
+    from models.ranking.evaluate import evaluate
+    from models.training.search import sampled_rows
+
+    train, validation = (read_matrix(split, part) for part in ("train", "validation"))
+    if not validation.nnz:
+        return pd.DataFrame({name: [] for name in _VALIDATION_TYPES})
+    rows = sampled_rows(validation, _VALIDATION_SEED)
+    with reporting_to(Silence()):
+        found = evaluate(scorer, train, rows, rows, ("rlmrec",), (20,))
+    return pd.DataFrame({"user_idx": found.user_idx, **found.per_user["rlmrec"]})
+
+
+def tables_of(evaluation: Evaluation, validation: pd.DataFrame, label: Label) -> Tables:
+    """The tables of an evaluation, protocols one after the other, rows sorted by user and item."""
     import pandas as pd
 
     per_user, hits, means = [], [], []
@@ -101,7 +125,8 @@ def tables_of(evaluation: Evaluation, label: Label) -> Tables:
         pairs = {"user_idx": evaluation.pair_user_idx, "item_idx": evaluation.pair_item_idx}
         hits.append(pd.DataFrame({"protocol": protocol, **pairs, "rank": rank}))
         means += _mean_rows(evaluation, protocol, label)
-    return Tables(pd.concat(per_user, ignore_index=True), pd.concat(hits, ignore_index=True), pd.DataFrame(means))
+    users_and_pairs = [pd.concat(frames, ignore_index=True) for frames in (per_user, hits)]
+    return Tables(users_and_pairs[0], users_and_pairs[1], pd.DataFrame(means), validation)
 
 
 def figures(means: pd.DataFrame) -> dict[str, Any]:

@@ -20,6 +20,8 @@ PROTOCOLS: tuple[Literal["rlmrec", "strict"], ...] = ("rlmrec", "strict")
 ANCHORS = ("popularity", "itemknn", "userknn", "ease", "gfcf", "als")
 """References without gradient training, in every table; a test holds them against the registry in `models.anchors`."""
 RECOMMENDATIONS_PER_USER = 20
+SELECTION_SIGNIFICANCE = 0.01
+"""A model that reads texts is published only where its lead on validation has a paired p below this."""
 COLD_SHARE = 0.1
 """Share of the items that are taken away, to see how they are ranked from their texts."""
 COLD_DRAWS = 3
@@ -84,6 +86,41 @@ def _cold_user_config(address: Address, situation: Situation) -> Mapping[str, An
     return {"known_items": list(KNOWN_ITEMS)}
 
 
+def selectable_cells(lake: Lake, dataset: str) -> list[Address]:
+    """Of each trained model with numbers the cell that serves: variant `full`, lowest seed; in the order of `METHODS`."""
+    found: dict[tuple[str, str | None], Address] = {}
+    for method in METHODS:
+        for cell in lake.cells(metrics_of(method), dataset=dataset, variant="full"):
+            first = found.get((method, cell.base_model))
+            if first is None or (cell.seed or 0) < (first.seed or 0):
+                found[method, cell.base_model] = cell
+    return list(found.values())
+
+
+def _selection_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    assert address.dataset
+    gate = Address("validated_motivations", address.dataset)
+    texts = [gate] if lake.record(gate) else []
+    return [Address("anchor_metrics", address.dataset), *selectable_cells(lake, address.dataset), *texts]
+
+
+def _selection_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"by": "recall_20", "part": "validation", "significance": SELECTION_SIGNIFICANCE}
+
+
+def _published_inputs(lake: Lake, address: Address) -> Sequence[Address]:
+    from assets.evaluation.selection import read_choice
+
+    assert address.dataset
+    assets = ("selection", "interactions", "split", "anchor_metrics")
+    found = [Address(asset, address.dataset) for asset in assets]
+    choice = read_choice(lake, address.dataset)
+    if choice is not None and choice["seed"] is not None:
+        name, base_model = checkpoint_of(choice["method"]), choice["base_model"]
+        found.append(Address(name, address.dataset, base_model, variant="full", seed=choice["seed"]))
+    return found
+
+
 def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
     assert address.dataset
     assert address.base_model
@@ -120,7 +157,7 @@ RECIPES = (
             asset=metrics_of(method.name),
             group="evaluation",
             scope="cell",
-            code_version="1",
+            code_version="2",
             upstream=("split", checkpoint_of(method.name)),
             inputs=_metrics_inputs(method),
             config=_metrics_config,
@@ -150,7 +187,7 @@ RECIPES = (
         asset="anchor_metrics",
         group="evaluation",
         scope="dataset",
-        code_version="2",
+        code_version="3",
         upstream=("split",),
         inputs=_anchor_inputs,
         config=_anchor_config,
@@ -162,6 +199,24 @@ RECIPES = (
         code_version="1",
         upstream=("interactions", *(checkpoint_of(method) for method in METHODS)),
         inputs=_recommendation_inputs,
+        config=_recommendation_config,
+    ),
+    Recipe(
+        asset="selection",
+        group="evaluation",
+        scope="served",
+        code_version="1",
+        upstream=METRIC_ASSETS,
+        inputs=_selection_inputs,
+        config=_selection_config,
+    ),
+    Recipe(
+        asset="published_lists",
+        group="evaluation",
+        scope="served",
+        code_version="1",
+        upstream=("interactions", "split", "anchor_metrics", "selection"),
+        inputs=_published_inputs,
         config=_recommendation_config,
     ),
     Recipe(

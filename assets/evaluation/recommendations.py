@@ -19,13 +19,17 @@ from assets.evaluation.lookup import (
 )
 from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER
+from assets.evaluation.selection import read_choice
 from assets.lake import Address, Lake
-from assets.tables import connect, read_column, write_frame
+from assets.recipes import Request
+from assets.tables import connect, count_rows, read_column, write_frame
 from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+
+    from models.ranking.protocol import Scorer
 
 _TYPES = {
     "user_id": "VARCHAR",
@@ -42,7 +46,7 @@ def read_owned(interactions: Path) -> csr_matrix:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    shape = (len(read_column(interactions / "users.parquet", "user_id")), _count(interactions / "items.parquet"))
+    shape = _sizes(interactions)
     with connect() as connection:
         found = connection.execute(
             "SELECT user_idx, item_idx FROM read_parquet(?)", [str(interactions / "interactions.parquet")]
@@ -54,31 +58,39 @@ def read_owned(interactions: Path) -> csr_matrix:
 
 
 def write_recommendations(checkpoint: Path, interactions: Path, target: Path, per_user: int) -> dict[str, Any]:
-    """Write `recommendations.parquet`, best first within each user, and return figures.
-
-    Args:
-        checkpoint: folder of a checkpoint cell.
-        interactions: folder of the asset `interactions`: ids and what users already have.
-        target: folder to write to.
-        per_user: length of the lists; users who have nearly everything get shorter ones.
+    """The lists of one checkpoint; see `write_lists`.
 
     Raises:
         LmmrecError: the checkpoint was trained on other users or items.
+    """
+    from models.training.checkpoint import load
+
+    model = load(checkpoint)
+    sizes = _sizes(interactions)
+    if (model.num_users, model.num_items) != sizes:
+        raise LmmrecError(
+            f"{checkpoint} knows {model.num_users:,} users and {model.num_items:,} items, but interactions has "
+            f"{sizes[0]:,} and {sizes[1]:,}: train it again."
+        )
+    return write_lists(model, interactions, target, per_user)
+
+
+def write_lists(model: Scorer, interactions: Path, target: Path, per_user: int) -> dict[str, Any]:
+    """Write `recommendations.parquet`, best first within each user, and return figures.
+
+    Args:
+        model: scores all users and items of `interactions`.
+        interactions: folder of the asset `interactions`: ids and what users already have.
+        target: folder to write to.
+        per_user: length of the lists; users who have nearly everything get shorter ones.
     """
     import numpy as np
     import pandas as pd
 
     from models.ranking.topk import top_k
-    from models.training.checkpoint import load
 
-    model = load(checkpoint)
     users = np.asarray(read_column(interactions / "users.parquet", "user_id"), dtype=object)
     items = np.asarray(read_column(interactions / "items.parquet", "item_id"), dtype=object)
-    if (model.num_users, model.num_items) != (len(users), len(items)):
-        raise LmmrecError(
-            f"{checkpoint} knows {model.num_users:,} users and {model.num_items:,} items, but interactions has "
-            f"{len(users):,} and {len(items):,}: train it again."
-        )
     owned = read_owned(interactions)
     positions = np.arange(len(users))
     found, scores = top_k(model, positions, per_user, owned)
@@ -109,13 +121,14 @@ def recommend(
     home: Path,
     dataset: str,
     user_id: str,
-    base_model: str = "lightgcn",
+    base_model: str | None = None,
     method: str | None = None,
     k: int = 10,
 ) -> list[dict[str, Any]]:
     """The first `k` recommendations of one user: rank, item_id, title, score, reason.
 
     Args:
+        base_model: None and no method either: the published lists, by the model that `selection` chose.
         method: None takes the last in the order of `METHODS` that has been trained: one with text where there is one.
 
     Raises:
@@ -125,7 +138,7 @@ def recommend(
     if not 1 <= k <= RECOMMENDATIONS_PER_USER:
         raise LmmrecError(f"k = {k} is out of range: lists hold up to {RECOMMENDATIONS_PER_USER} items.")
     lake = Lake(home)
-    published = _published(lake, dataset, base_model, method)
+    published = lists_of(lake, dataset, base_model, method)
     folder = lake.read(published)
     user_idx = position_of(lake, dataset, "user", user_id)
     with connect() as connection:
@@ -134,7 +147,7 @@ def recommend(
             [str(folder / "recommendations.parquet"), user_idx, k],
         ).fetchall()
     titles = titles_of(lake, dataset, [str(item_id) for _, item_id, _, _ in found])
-    with_text = METHODS[str(published.method)].needs_text
+    with_text = reads_text(lake, published)
     reasons = reasons_for(lake, dataset, user_idx, [int(row[3]) for row in found], with_text=with_text)
     return [
         {
@@ -158,7 +171,35 @@ def reasons_for(lake: Lake, dataset: str, user_idx: int, items: Sequence[int], *
     return reasons | _shared_histories(lake, dataset, user_idx, left)
 
 
-def _published(lake: Lake, dataset: str, base_model: str, method: str | None) -> Address:
+def lists_of(lake: Lake, dataset: str, base_model: str | None, method: str | None) -> Address:
+    """The lists that are asked for: the published ones where no model is named, else those of the model; where only a method
+    is named, on the published base model if it goes with that, else on the first that has it.
+
+    Raises:
+        LmmrecError: they are not there; the text names those that are.
+    """
+    choice = read_choice(lake, dataset)
+    if base_model is None and method is None and choice is not None:
+        published = Address("published_lists", dataset)
+        if lake.record(published) is not None:
+            return published
+    if base_model is None:
+        there = [
+            cell.base_model for cell in lake.cells("recommendations", dataset=dataset) if method in (None, cell.method)
+        ]
+        first = choice["base_model"] if choice and choice["base_model"] in there else next(iter(there), None)
+        base_model = first or Request(dataset).base_models[0]
+    return _of_model(lake, dataset, base_model, method)
+
+
+def reads_text(lake: Lake, lists: Address) -> bool:
+    """Whether texts play a part in the scores of these lists."""
+    choice = read_choice(lake, str(lists.dataset)) if lists.method is None else None
+    method = choice["method"] if choice else lists.method
+    return method in METHODS and METHODS[str(method)].needs_text
+
+
+def _of_model(lake: Lake, dataset: str, base_model: str, method: str | None) -> Address:
     served = lake.cells("recommendations", dataset=dataset, base_model=base_model)
     methods = [str(cell.method) for cell in served]
     if method is None:
@@ -226,8 +267,6 @@ def _together(closest: Mapping[int, tuple[int, int]], item: int, ids: Sequence[A
     return f"{count:,} {'others' if count != 1 else 'other'} who chose “{name}” chose it too"
 
 
-def _count(path: Path) -> int:
-    with connect() as connection:
-        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
-    assert counted is not None
-    return int(counted[0])
+def _sizes(interactions: Path) -> tuple[int, int]:
+    """(users, items)."""
+    return count_rows(interactions / "users.parquet"), count_rows(interactions / "items.parquet")

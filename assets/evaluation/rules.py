@@ -5,12 +5,15 @@ Reads the files of one partition and gives findings; how Dagster shows them is `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.evaluation.anchors import METHOD as ANCHOR
 from assets.evaluation.metrics import CATALOGUE_METRICS, MEANS, METRICS, PER_USER
 from assets.evaluation.recipe import PROTOCOLS
+from assets.evaluation.selection import CANDIDATES, CHOICE
 from assets.expectations import Finding, validate, vocabulary
 from assets.lake import Address
 from assets.tables import connect, read_frame
@@ -92,6 +95,19 @@ def recommendation_findings(recommendations: Path, interactions: Path) -> list[F
             for column, rule in rules.items()
         ],
     )
+
+
+def selection_findings(selection: Path) -> list[Finding]:
+    """Warns where an anchor is published, which no motivation stands behind, or a model that nothing was compared with."""
+    choice = json.loads((selection / CHOICE).read_bytes())
+    users = int(read_frame(selection / CANDIDATES)["num_users"].max())
+    return [
+        Finding(rule=rule, column="", passed=passed, observed=choice["why"].rstrip("."), severity="warning")
+        for rule, passed in (
+            ("the published model was compared with others on validation", users > 0),
+            ("the published model is no anchor", choice["method"] != ANCHOR),
+        )
+    ]
 
 
 def completeness_findings(cells: Iterable[tuple[str, Address]], with_controls: Iterable[str]) -> list[Finding]:

@@ -124,6 +124,10 @@ class PolyCFConfig(PolynomialConfig):
     whole filter without the pair's own entry in the signal; they learn the filter's residue, and overfit (docs/polycf.md)."""
 
 
+EASE_MAX_ITEMS = 30_000
+"""EASE is a dense (items, items) float32 matrix: 3.6 GB at this size."""
+
+
 class EaseConfig(BaseConfig):
     """EASE (Steck 2019) with EDLAE's noise (Steck 2020), user weighting and popularity power; None is chosen on validation."""
 

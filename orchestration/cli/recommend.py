@@ -9,12 +9,12 @@ import click
 @click.argument("dataset")
 @click.argument("user_id", required=False)
 @click.option("--text", help="What somebody new wants, in her words; in place of USER_ID.")
-@click.option("--base-model", default="lightgcn", show_default=True)
+@click.option("--base-model", help="Default: with no method either, the model that is published.")
 @click.option("--method", help="Default: one that reads text, where it has been trained.")
 @click.option("-k", "k", type=int, default=10, show_default=True, help="How many items.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(
-    dataset: str, user_id: str | None, text: str | None, base_model: str, method: str | None, k: int, form: str
+    dataset: str, user_id: str | None, text: str | None, base_model: str | None, method: str | None, k: int, form: str
 ) -> None:
     """Show the top items of USER_ID in DATASET, or of somebody new who says what she wants (--text), with reasons."""
     from assets.evaluation.recommendations import recommend

@@ -14,10 +14,8 @@ _PROTOCOL = "strict"
 
 @click.command("run", short_help="Make what is missing or stale of a dataset.")
 @click.argument("dataset")
-@click.option("--base-model", "base_models", multiple=True, help="Repeatable. Default: lightgcn.")
-@click.option(
-    "--method", "methods", multiple=True, help="Repeatable. Default: all that go with it, or base without text."
-)
+@click.option("--base-model", "base_models", multiple=True, help="Repeatable. Default: see below.")
+@click.option("--method", "methods", multiple=True, help="Repeatable. Default: all that go with the base models.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Repeatable. Default: 2023.")
 @click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="Last stage to make.")
 def command(
@@ -25,23 +23,26 @@ def command(
 ) -> None:
     """Make what is missing or stale of DATASET, up to recommendations and report.
 
-    What is there and unchanged is reused.
+    What is there and unchanged is reused. With neither --base-model nor --method the candidates that data of this size can
+    afford are tried, and the best on validation is published, be it one without texts or an anchor.
     """
     from assets.graph import recipes
     from assets.recipes import Request
     from assets.settings import home_directory
+    from orchestration.candidates import CANDIDATE_METHODS, CANDIDATES
     from orchestration.plan import default_methods
     from orchestration.planner import Planner
 
-    home, defaults = home_directory(), Request(dataset)
-    chosen_models = tuple(dict.fromkeys(base_models)) or defaults.base_models
+    home, defaults, open_choice = home_directory(), Request(dataset), not (base_models or methods)
+    named = tuple(dict.fromkeys(base_models)) or (CANDIDATES if open_choice else defaults.base_models)
     request = Request(
         dataset,
-        base_models=chosen_models,
-        methods=tuple(dict.fromkeys(methods)) or default_methods(recipes(), chosen_models),
+        base_models=named,
+        methods=tuple(dict.fromkeys(methods))
+        or (CANDIDATE_METHODS if open_choice else default_methods(recipes(), named)),
         seeds=tuple(dict.fromkeys(seeds)) or defaults.seeds,
     )
-    planner = Planner(home, request, until, chosen=bool(methods))
+    planner = Planner(home, request, until, chosen=bool(methods), open_choice=open_choice)
     if planner.next_launches():
         from orchestration.runner import execute
 
@@ -75,7 +76,26 @@ def _show_results(home: Path, dataset: str) -> None:
     ]
     title = f"{dataset}: test part, protocol {_PROTOCOL}, means over seeds, best first"
     show_table(table, ["method", "base model", "variant", "seeds", *columns], title)
+    _show_selection(home, dataset)
     _say_next(home, dataset)
+
+
+def _show_selection(home: Path, dataset: str) -> None:
+    from assets.evaluation.selection import read_candidate_rows, read_choice
+    from assets.lake import Lake
+    from orchestration.terminal import safe, show_table
+
+    lake = Lake(home)
+    choice = read_choice(lake, dataset)
+    if choice is None:
+        return
+    columns = ["place", "method", "base_model", "reads_text", "recall_20", "ndcg_20", "p", "standing"]
+    show_table(
+        read_candidate_rows(lake, dataset),
+        columns,
+        f"{dataset}: chosen on the validation part, which no row above was measured on",
+    )
+    click.echo(safe(choice["why"]))
 
 
 def _say_next(home: Path, dataset: str) -> None:

@@ -119,7 +119,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, parts: dict[tuple[str, str], s
             row["body"] = f"{row['body']} {MARKER}. {ATTACKS[number % len(ATTACKS)]}"
     titles = {f"s{at:03}": f"Thing {ATTACKS[at % len(ATTACKS)][:300]}" for at in range(40)}
     declare(home, rows, titles)
-    printed = "".join(lmmrec(home, "run", "my-shop"))
+    printed = "".join(lmmrec(home, "run", "my-shop", "--base-model", "lightgcn"))
     assert parts_of(home) == parts
     return home, printed
 

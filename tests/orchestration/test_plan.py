@@ -191,6 +191,16 @@ def test_an_enhancer_on_a_base_without_embeddings_is_left_out_of_a_request_for_m
     assert pairs_left_out(request) == [("polycf-signal", "lmmrec")]
 
 
+def test_a_launch_is_told_only_the_methods_that_go_with_its_base_model(lake: Lake) -> None:
+    request = Request("demo", base_models=("lightgcn", "ease"), methods=("base", "lmmrec", "text-prior"))
+    told = [
+        launch.config["ops"]["lists"]["config"]["methods"]
+        for launch in launches(plan(lake, request), RECIPES)
+        if launch.job == "grid_stage"
+    ]
+    assert told == [["base", "lmmrec"], ["base", "text-prior"]]
+
+
 def test_asked_for_by_name_it_is_refused_with_the_bases_that_take_one() -> None:
     refuse_pairs(Request("demo", base_models=("polycf", "polycf-embedding"), methods=("base", "lmmrec")))
     with pytest.raises(

@@ -51,7 +51,10 @@ def plant(
             for name, gain in anchors.items()
         ]
         joined = Tables(
-            *(pd.concat(parts) for parts in zip(*((t.per_user, t.hits, t.means) for t in found), strict=True))
+            *(
+                pd.concat(parts)
+                for parts in zip(*((t.per_user, t.hits, t.means, t.validation) for t in found), strict=True)
+            )
         )
         _write(lake, Address("anchor_metrics", DATASET), joined, {})
     rebuild(lake)
@@ -79,7 +82,8 @@ def _tables(
             {**owner, "protocol": protocol, "metric": metric, "k": int(k), "value": value, "num_users": 300, "epoch": 3}
             for metric, k, value in measured
         ]
-    return Tables(pd.concat(per_user), pd.concat(hits), pd.DataFrame(means))
+    scored = {"user_idx": range(len(values)), "recall_20": values, "ndcg_20": values}
+    return Tables(pd.concat(per_user), pd.concat(hits), pd.DataFrame(means), pd.DataFrame({**lead, **scored}))
 
 
 def _write(lake: Lake, address: Address, tables: Tables, metadata: dict[str, float]) -> None:
