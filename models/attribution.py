@@ -13,6 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from models.bases import base_spec
+from models.bases.closed_form import TextReading
 from models.training.fitted import FittedModel
 
 
@@ -48,3 +49,9 @@ def attribute(model: FittedModel, train: sp.csr_matrix, user_idx: int, item_idx:
     return Attribution(
         score, found.own, history, found.shares, found.texts, rest=score - found.own - float(found.shares.sum())
     )
+
+
+def text_reading(model: FittedModel, user_idx: int, item_idx: int) -> TextReading | None:
+    """What texts add to the score of one pair, and in whose text it is read; None where no text plays a part in it."""
+    spec = base_spec(model.base.name)
+    return spec.formula().text_reading(model.final, user_idx, item_idx) if spec.closed_form else None

@@ -22,7 +22,10 @@ from assets.evaluation.lookup import (
 from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import serving_cell
 from assets.evaluation.recommendations import read_owned
+from assets.evaluation.selection import read_candidate_rows, read_choice
+from assets.evaluation.sentences import text_parts
 from assets.lake import Address, Lake
+from assets.partitions import BASE_MODELS
 from assets.tables import connect, read_column, read_matrix
 from assets.training.methods import METHODS
 from models.errors import LmmrecError
@@ -30,13 +33,26 @@ from models.errors import LmmrecError
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from models.language.encoders import TextEncoder
     from models.training.fitted import FittedModel
 
 NEIGHBOURS_SHOWN = 5
 
 
-def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: str = "lightgcn") -> dict[str, Any]:
+def explain(
+    home: Path,
+    dataset: str,
+    user_id: str,
+    item_id: str,
+    base_model: str | None = None,
+    encoder: TextEncoder | None = None,
+) -> dict[str, Any]:
     """An explanation as plain data.
+
+    Args:
+        base_model: None takes that of the published model; where that is an anchor, which keeps no checkpoint, of the best
+            on validation that does.
+        encoder: the one that made the dataset's text vectors; None leaves texts unsplit.
 
     Returns:
         `dataset`, `base_model`; `user` and `item` (id, title, summary, provenance, active, passive; empty where there are
@@ -45,13 +61,15 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
         items, or None); `scores` (one row a method: score, rank among what the user does not have, items);
         `neighbours` (item_id, title, share of the score and what of it texts gave, for the method `scored_by`),
         `other_neighbours_share` and `own_share`, which together are the score; `text_share`, what texts gave of all that,
-        None where the model cannot tell; `text_influence` (one sentence).
+        None where the model cannot tell; `text_parts`, what of it each sentence of the item's motivation gave
+        (`sentences.text_parts`); `text_influence` (one sentence).
 
     Raises:
         LmmrecError: unknown dataset, user, item or base model, or nothing trained yet.
     """
     check_names(home, dataset, base_model)
     lake = Lake(home)
+    base_model = base_model or explained_base(lake, dataset)
     user_idx = position_of(lake, dataset, "user", user_id)
     item_idx = position_of(lake, dataset, "item", item_id)
     methods = served_methods(lake, dataset, base_model)
@@ -66,7 +84,9 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
     scores = [
         {"method": method, **score_and_rank(model, owned, user_idx, item_idx)} for method, model in models.items()
     ]
-    chosen = methods[-1]
+    choice = read_choice(lake, dataset)
+    published = choice["method"] if choice and choice["base_model"] == base_model else None
+    chosen = published if published in methods else methods[-1]
     text_match = text_closeness(lake, dataset, user_idx, item_idx)
     return {
         "dataset": dataset,
@@ -79,8 +99,18 @@ def explain(home: Path, dataset: str, user_id: str, item_id: str, base_model: st
         "scores": scores,
         "scored_by": chosen,
         **_graph_shares(lake, dataset, models[chosen], train, user_idx, item_idx),
+        "text_parts": text_parts(lake, dataset, models[chosen], user_idx, item_idx, encoder),
         "text_influence": text_influence(scores, text_match is not None),
     }
+
+
+def explained_base(lake: Lake, dataset: str) -> str:
+    """The base model of the best selected candidate with a checkpoint; before a selection the first one trained."""
+    choice = read_choice(lake, dataset)
+    rows = read_candidate_rows(lake, dataset) if choice else []
+    first = [choice["base_model"]] if choice and choice["method"] in METHODS else []
+    trained = [*first, *(str(row["base_model"]) for row in rows if row["method"] in METHODS), *BASE_MODELS]
+    return str(next((name for name in trained if served_methods(lake, dataset, name)), trained[0]))
 
 
 def score_and_rank(model: FittedModel, owned: csr_matrix, user_idx: int, item_idx: int) -> dict[str, Any]:

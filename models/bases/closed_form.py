@@ -144,24 +144,49 @@ class ClosedFormBase(Scored):
         of_texts = factor * part.scores(alone)[:, item_idx].astype(np.float64)
         return HistoryShares(0.0, shares * float(part.scale[item_idx]) + of_texts, of_texts)
 
+    @classmethod
+    def text_reading(cls, tensors: Mapping[str, Tensor], user_idx: int, item_idx: int) -> TextReading | None:
+        """Where the text part of one score is read; None where texts weigh nothing."""
+        model, part = cls.from_tensors(tensors), part_in(tensors)
+        if part is None:
+            return None
+        row = model.train[[user_idx]]
+        factor = float(part.factors(model.history_scores(row), part.scores(row))[0])
+        asked = part.asked_of(row, factor, item_idx)
+        return TextReading(float(asked @ part.right[item_idx].astype(np.float64)), part.direction(asked, item_idx))
+
+
+@dataclass(frozen=True)
+class TextReading:
+    """What texts add to one score, and what of it is read in the item's own text."""
+
+    total: float
+    direction: np.ndarray | None
+    """g, (d,) float64: the item's own text F_j adds g·F_j; None where the model cannot tell it from other items' texts."""
+
 
 def text_tensors(part: TextPart | None, num_items: int) -> dict[str, Tensor]:
     """A text part as tensors; of width 0 where there is none."""
     if part is None:
         nothing, ones = np.zeros((num_items, 0), dtype=np.float32), np.ones(num_items, dtype=np.float32)
         part = TextPart(nothing, nothing, ones)
+    read = {"text_own": part.own, "text_reader": part.reader}
     return {
         "text_left": torch.from_numpy(part.left),
         "text_right": torch.from_numpy(part.right.copy()),  # may be `left`, and a file takes no tensor twice
         "text_scale": torch.from_numpy(part.scale),
         "text_relative": torch.tensor(part.relative, dtype=torch.float64),
+        **{name: torch.from_numpy(array.copy()) for name, array in read.items() if array is not None},
     }
 
 
 def part_in(tensors: Mapping[str, Tensor]) -> TextPart | None:
     """The text part among the tensors of a checkpoint, None where its weight is 0."""
     left, right, scale = (array_in(tensors, f"text_{name}") for name in ("left", "right", "scale"))
-    return TextPart(left, right, scale, float(tensors["text_relative"])) if left.shape[1] else None
+    if not left.shape[1]:
+        return None
+    own, reader = (array_in(tensors, name) if name in tensors else None for name in ("text_own", "text_reader"))
+    return TextPart(left, right, scale, float(tensors["text_relative"]), own, reader)
 
 
 def text_shapes(num_items: int) -> dict[str, tuple[int | None, ...]]:

@@ -7,7 +7,7 @@ further rows (`text_kernel`), as a prior (`text_prior`) or beside it (`text_map`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Self
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models.bases.closed_form import ClosedFormBase, Remembered, Trial, array_in, histories_in, text_shapes
-from models.bases.config import BaseConfig, EaseConfig
+from models.bases.config import EASE_MAX_ITEMS, BaseConfig, EaseConfig
 from models.closed_form.ease import EaseFit, fit_ease, popularity
 from models.closed_form.text_kernel import TextKernel
 from models.closed_form.text_map import cosine_part, learned_map, mapped_part
@@ -25,8 +25,6 @@ from models.closed_form.text_part import TextPart, TextSettings
 from models.closed_form.text_prior import text_prior
 from models.errors import LmmrecError
 
-MAX_ITEMS = 30_000
-"""The model is a dense (items, items) float32 matrix: 3.6 GB at this size."""
 MANY_ITEMS, MORE_ITEMS = 4_000, 12_000
 """Above these fewer settings are tried: each inversion costs items^3 multiplications."""
 USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS = (
@@ -51,10 +49,10 @@ class EASE(ClosedFormBase):
     @classmethod
     def grid(cls, config: EaseConfig, train: sp.csr_matrix) -> Sequence[EaseConfig]:
         num_items = train.shape[1]
-        if num_items > MAX_ITEMS:
+        if num_items > EASE_MAX_ITEMS:
             raise LmmrecError(
                 f"base model 'ease' needs a dense matrix of {num_items:,} x {num_items:,} items, more than the "
-                f"{MAX_ITEMS:,} it is allowed; use base model gfcf, or raise the k-core of the dataset"
+                f"{EASE_MAX_ITEMS:,} it is allowed; use base model gfcf, or raise the k-core of the dataset"
             )
         tried: list[tuple[float, ...]] = [USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS]
         if num_items > MORE_ITEMS:
@@ -108,7 +106,7 @@ class EASE(ClosedFormBase):
 
     def _as_rare(self, part: TextPart, chosen: TextSettings) -> TextPart:
         """A part of B itself is multiplied by n^-delta as B is, and both by n^-shift."""
-        whole = replace(part, right=part.right * self.popularity[:, None])
+        whole = part.weighted(self.popularity)
         return whole.scaled(popularity(self.train, chosen.popularity_shift)) if chosen.popularity_shift else whole
 
     @classmethod

@@ -24,6 +24,8 @@ class TextKernel:
     """P F E, (items, d) float64, with F'P F = E diag(eigenvalues) E'."""
     eigenvalues: np.ndarray
     """(d,) float64, at least 0."""
+    basis: np.ndarray
+    """E, (d, d) float64."""
 
     @classmethod
     def of(cls, fit: EaseFit, texts: np.ndarray) -> TextKernel:
@@ -31,16 +33,19 @@ class TextKernel:
         product = fit.precision_times(texts)  # P F
         inner = texts.T.astype(np.float64) @ product
         eigenvalues, basis = np.linalg.eigh((inner + inner.T) / 2.0)
-        return cls(fit, product @ basis, np.maximum(eigenvalues, 0.0))
+        return cls(fit, product @ basis, np.maximum(eigenvalues, 0.0), basis)
 
     def part(self, weight: float) -> TextPart:
         """The change from B to B' at w = `weight` > 0.
 
         P' = P - U U' with U = P F E (1 / (w s) + eigenvalues)^-1/2, hence off the diagonal
-        B'_ij = -P'_ij / P'_jj = B_ij (P_jj / P'_jj) + U_i·U_j / P'_jj.
+        B'_ij = -P'_ij / P'_jj = B_ij (P_jj / P'_jj) + U_i·U_j / P'_jj. Of U_j = sum_k P_jk F_k E (…)^-1/2 the item's own
+        text is the summand with P_jj; the others come through items that are bought, or not bought, together with it.
         """
-        update = self.rotated / np.sqrt(1.0 / (weight * self.fit.unit) + self.eigenvalues)  # U
+        spread = np.sqrt(1.0 / (weight * self.fit.unit) + self.eigenvalues)
+        update = self.rotated / spread  # U
         variances = self.fit.variances - np.einsum("ir,ir->i", update, update)  # diag P'
         right = update / variances[:, None]
-        scale = self.fit.variances / variances
-        return TextPart(update.astype(np.float32), right.astype(np.float32), scale.astype(np.float32))
+        scale = (self.fit.variances / variances).astype(np.float32)
+        reader = (self.basis / spread).astype(np.float32)
+        return TextPart(update.astype(np.float32), right.astype(np.float32), scale, own=scale, reader=reader)

@@ -51,11 +51,11 @@ def profile_gram(train: sp.csr_matrix, texts: np.ndarray) -> np.ndarray:
 
 def mapped_part(texts: np.ndarray, text_map: np.ndarray, weight: float) -> TextPart:
     """(x F) W F' beside a text-free score, both spread alike: z(h) + c z(t) with c = `weight` > 0."""
-    left = (texts.astype(np.float64) @ text_map).astype(np.float32)
-    return TextPart(left, texts.astype(np.float32), np.ones(len(texts), dtype=np.float32), relative=weight)
+    left, ones = (texts.astype(np.float64) @ text_map).astype(np.float32), np.ones(len(texts), dtype=np.float32)
+    return TextPart(left, texts.astype(np.float32), ones, relative=weight, own=ones)
 
 
 def cosine_part(texts: np.ndarray, weight: float) -> TextPart:
     """The same with W = I: how close an item's text is to the texts of the history."""
-    plain = texts.astype(np.float32)
-    return TextPart(plain, plain, np.ones(len(plain), dtype=np.float32), relative=weight)
+    plain, ones = texts.astype(np.float32), np.ones(len(texts), dtype=np.float32)
+    return TextPart(plain, plain, ones, relative=weight, own=ones)

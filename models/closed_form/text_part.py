@@ -49,6 +49,10 @@ class TextPart:
     relative: float = 0.0
     """c > 0: f_u = c sd(h_u) / sd(t_u), so that both parts spread alike over the catalogue (the ranking of z(h) + c z(t));
     0: f_u = 1."""
+    own: np.ndarray | None = None
+    """o, (items,) float32: R_j = o_j F_j E + what reaches it through the texts of other items; None where nobody asked."""
+    reader: np.ndarray | None = None
+    """E, (d, r) float32; None is the identity."""
 
     def scores(self, rows: sp.csr_matrix) -> np.ndarray:
         """(batch, items) binary histories -> (batch, items) float32 sums of L_i·R_j over i != j, before f_u."""
@@ -75,7 +79,29 @@ class TextPart:
 
     def scaled(self, by: np.ndarray) -> TextPart:
         """The part under which every item's score is multiplied by `by` (items,) float32."""
-        return replace(self, right=self.right * by[:, None], scale=self.scale * by)
+        return replace(self.weighted(by), scale=self.scale * by)
+
+    def weighted(self, by: np.ndarray) -> TextPart:
+        """The part in which what texts add to every item is multiplied by `by` (items,) float32, and nothing else."""
+        own = None if self.own is None else self.own * by
+        return replace(self, right=self.right * by[:, None], own=own)
+
+    def asked_of(self, row: sp.csr_matrix, factor: float, item_idx: int) -> np.ndarray:
+        """q = f_u sum_{i in history, i != j} L_i, (r,) float64, so that texts add q·R_j to the score of item j.
+
+        Args:
+            row: (1, items) binary history.
+            factor: f_u.
+        """
+        history = row.indices[row.indices != item_idx]
+        return np.asarray(factor * self.left[history].astype(np.float64).sum(axis=0))
+
+    def direction(self, asked: np.ndarray, item_idx: int) -> np.ndarray | None:
+        """g, (d,) float64, with which the item's own text adds g·F_j to its score; None where `own` is not known."""
+        if self.own is None:
+            return None
+        read = asked if self.reader is None else self.reader.astype(np.float64) @ asked
+        return np.asarray(float(self.own[item_idx]) * read)
 
 
 def spreads(scores: np.ndarray) -> np.ndarray:

@@ -22,4 +22,6 @@ def text_prior(fit: EaseFit, texts: np.ndarray, text_map: np.ndarray, weight: fl
     pulled = fit.precision_times(fit.penalty[:, None] * (texts @ text_map))  # P L F W, (items, d)
     diagonal = np.einsum("ir,ir->i", pulled, texts)  # diag Q
     scale = 1.0 + weight * diagonal
-    return TextPart((weight * pulled).astype(np.float32), texts.astype(np.float32), scale.astype(np.float32))
+    whole = np.ones(len(texts), dtype=np.float32)
+    left = (weight * pulled).astype(np.float32)
+    return TextPart(left, texts.astype(np.float32), scale.astype(np.float32), own=whole)

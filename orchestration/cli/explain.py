@@ -11,15 +11,19 @@ import click
 @click.argument("dataset")
 @click.argument("user_id")
 @click.argument("item_id")
-@click.option("--base-model", default="lightgcn", show_default=True)
+@click.option(
+    "--base-model", help="Default: that of the published model, or the best on validation that can be explained."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def command(dataset: str, user_id: str, item_id: str, base_model: str, form: str) -> None:
+def command(dataset: str, user_id: str, item_id: str, base_model: str | None, form: str) -> None:
     """Show why ITEM_ID suits USER_ID in DATASET: motivations that meet, what the graph says, what the text changed."""
+    from assets.embeddings.embed import encoder_of
     from assets.evaluation.explain import explain
-    from assets.settings import home_directory
+    from assets.settings import home_directory, load_settings
     from orchestration.terminal import show_json
 
-    found = explain(home_directory(), dataset, user_id, item_id, base_model)
+    encoder = encoder_of(load_settings(), home_directory())
+    found = explain(home_directory(), dataset, user_id, item_id, base_model, encoder)
     if form == "json":
         show_json(found)
     else:
@@ -60,3 +64,23 @@ def _show(found: dict[str, Any]) -> None:
             click.echo(
                 f"Of the score {score:.4g}, {score - found['text_share']:.4g} is history and {found['text_share']:.4g} texts."
             )
+    if found["text_parts"]:
+        _show_text_parts(found["text_parts"], found["text_share"])
+
+
+def _show_text_parts(parts: dict[str, Any], whole: float) -> None:
+    """The text part, split: sentences in their order, then what is none of theirs."""
+    from orchestration.terminal import safe, show_table
+
+    rows = [{"of the item's motivation": one["sentence"], "adds": one["adds"]} for one in parts["sentences"]]
+    if parts["sentences"]:
+        rows.append({"of the item's motivation": "(as a whole, beyond its sentences)", "adds": parts["text_remainder"]})
+    else:
+        rows.append({"of the item's motivation": "(the whole text)", "adds": parts["text_remainder"]})
+    rows.append({"of the item's motivation": "(texts of items that go with it)", "adds": parts["other_texts"]})
+    click.echo()
+    show_table(rows, ["of the item's motivation", "adds"], f"where the text part {whole:.4g} is read")
+    if parts["sentences_note"]:
+        click.echo(safe(parts["sentences_note"]))
+    else:
+        click.echo(f"Its sentences, none taken away, make up {parts['sentences_said']:.0%} of the vector of the text.")

@@ -108,3 +108,38 @@ def exposure(warm: np.ndarray, cold: np.ndarray, k: int, multiplier: float) -> f
         both = [(-score, 0) for score in known] + [(-multiplier * score, 1) for score in new]
         taken += sum(is_new for _, is_new in sorted(both)[:k])
     return taken / (len(warm) * k)
+
+
+def closest_sum(parts: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """The weights >= 0 whose sum of `parts` (n, d) is closest to `whole`: least squares over every subset that may stay."""
+    best, least = np.zeros(len(parts)), float(whole @ whole)
+    for size in range(1, len(parts) + 1):
+        for chosen in itertools.combinations(range(len(parts)), size):
+            weights = np.linalg.lstsq(parts[list(chosen)].T, whole, rcond=None)[0]
+            left = whole - weights @ parts[list(chosen)]
+            if (weights >= 0.0).all() and left @ left < least - 1e-12:
+                best, least = np.zeros(len(parts)), float(left @ left)
+                best[list(chosen)] = weights
+    return best
+
+
+def own_text_scores(
+    train: np.ndarray, texts: np.ndarray, weight: float, regularisation: float, dropout: float, user_power: float
+) -> np.ndarray:
+    """What of each score of collective EASE an item's own text brings, (users, items): U_j with all texts but F_j silent.
+
+    P' = P - U U' with U = P F K; item j is read off row j of U, which sums P_jk F_k K over all items k.
+    """
+    rows, penalty, unit = ease_problem(train, regularisation, dropout, user_power)
+    precision = np.linalg.inv(rows.T @ rows + np.diag(penalty))
+    values, basis = np.linalg.eigh(texts.T @ precision @ texts)
+    inner = basis / np.sqrt(1.0 / (weight * unit) + values)
+    update = precision @ texts @ inner
+    found = np.zeros(train.shape)
+    for user, row in enumerate(train):
+        for j in range(train.shape[1]):
+            silent = np.zeros_like(texts)
+            silent[j] = texts[j]
+            asked = sum((update[i] for i in np.flatnonzero(row) if i != j), np.zeros(texts.shape[1]))
+            found[user, j] = (precision @ silent @ inner)[j] @ asked / (precision[j, j] - update[j] @ update[j])
+    return found

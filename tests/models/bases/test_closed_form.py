@@ -12,11 +12,11 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from assets.training.curve import SETTING as SETTING_OF_CURVES
-from models.attribution import attribute
+from models.attribution import attribute, text_reading
 from models.bases import BASES, BaseConfig, EaseConfig, GFCFConfig, LightGCNConfig, base_spec
 from models.bases import ease as ease_module
 from models.closed_form.ease import fit_ease, popularity
-from models.closed_form.text_part import TextSettings
+from models.closed_form.text_part import TextSettings, centred
 from models.enhancers import LMMRecConfig, TextPriorConfig
 from models.errors import LmmrecError
 from models.graph import binary_csr
@@ -130,6 +130,28 @@ def test_a_score_is_the_sum_of_its_history_and_text_parts(base: BaseConfig, form
         assert found.rest == pytest.approx(0.0, abs=1e-5)
         assert float(found.shares.sum()) == pytest.approx(found.score, abs=1e-5)
         assert np.abs(found.texts).sum() > 1e-4
+
+
+@pytest.mark.parametrize(("base", "form"), FORMS)
+def test_the_text_part_of_a_score_is_read_in_the_items_own_text_and_in_others(base: BaseConfig, form: Any) -> None:
+    """The parts of the history add up to it, and only EASE's kernel reads texts of other items, too."""
+    model = fit_quickly(base, TextPriorConfig(form=form, weight=0.7, popularity_shift=-0.1), training=BLIND)
+    assert DATA.item_texts is not None
+    texts = centred(DATA.item_texts).astype(np.float64)
+    for user, item in ((0, 1), (3, 30), (7, int(DATA.train[7].indices[0]))):
+        found, reading = attribute(model, DATA.train, user, item), text_reading(model, user, item)
+        assert found is not None
+        assert found.texts is not None
+        assert reading is not None
+        assert reading.direction is not None
+        assert reading.total == pytest.approx(float(found.texts.sum()), abs=1e-5)
+        if form != "kernel":
+            assert float(reading.direction @ texts[item]) == pytest.approx(reading.total, abs=1e-5)
+
+
+def test_without_a_text_part_nothing_is_read() -> None:
+    assert text_reading(fit_quickly(EASE_FIXED), 0, 1) is None
+    assert text_reading(fit_quickly(EASE_FIXED, TextPriorConfig(form="none"), training=BLIND), 0, 1) is None
 
 
 @pytest.mark.parametrize("form", ["kernel", "prior"])
@@ -260,7 +282,7 @@ def test_a_catalogue_too_large_for_ease_is_refused_and_a_large_one_gets_fewer_tr
     monkeypatch.setattr(ease_module, "MORE_ITEMS", 29)
     counts.append(len(ease_module.EASE.grid(EaseConfig(), train)))
     assert counts == [48, 8, 2]
-    monkeypatch.setattr(ease_module, "MAX_ITEMS", 29)
+    monkeypatch.setattr(ease_module, "EASE_MAX_ITEMS", 29)
     with pytest.raises(LmmrecError, match=r"dense matrix of 30 x 30 items.*use base model gfcf"):
         ease_module.EASE.grid(EaseConfig(), train)
 
