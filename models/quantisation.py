@@ -54,6 +54,12 @@ def residual_kmeans(vectors: Tensor, levels: int, num_codes: int, rng: torch.Gen
     return Tokens(codes.T.contiguous(), centres, error)
 
 
+def tokens_of_sides(texts: Tensor, num_users: int, levels: int, num_codes: int, rng: torch.Generator) -> list[Tokens]:
+    """Those of the users, who come first among the (nodes, d_s) texts, and those of the items, each with their own centres."""
+    sides = torch.split(texts, [num_users, len(texts) - num_users])
+    return [residual_kmeans(side, levels, num_codes, rng) for side in sides]
+
+
 def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
     """(n, d_s), (k, d_s) -> (n,) int64: the nearest centre of each vector, the lower index of two."""
     return torch.argmin(centres.square().sum(dim=1) - 2.0 * (vectors @ centres.T), dim=1)
@@ -61,10 +67,10 @@ def nearest(vectors: Tensor, centres: Tensor) -> Tensor:
 
 def kmeans(vectors: Tensor, count: int, rng: torch.Generator) -> Tensor:
     """(count, d_s) centres by Lloyd's algorithm from a spread start."""
-    centres, labels = _spread_start(vectors, count, rng), None
+    centres, labels = _spread_start(vectors, count, rng), torch.full((len(vectors),), -1)
     for _ in range(ITERATIONS):
         before, labels = labels, nearest(vectors, centres)
-        if before is not None and torch.equal(before, labels):
+        if torch.equal(before, labels):
             break
         sizes = torch.bincount(labels, minlength=count)
         sums = torch.zeros_like(centres).index_add_(0, labels, vectors)

@@ -20,6 +20,8 @@ DESCRIPTIONS = {
     "the same with shuffled text as control.",
     "uist": "UIST on the base model: texts as a few tokens each, scores a learned mixture over their levels; and the "
     "same with shuffled text as control.",
+    "autograph": "AutoGraph on the base model: rows gathered over latent factors of the texts and over train neighbours are "
+    "added to its own; and the same with shuffled text as control.",
     "text-prior": "Item texts on top of EASE or GF-CF, in closed form: settings, form and weight of texts are chosen on "
     "validation, weight 0 among them; and the same with shuffled text as control.",
 }

@@ -28,6 +28,7 @@ METHODS = {
     for method in (
         Method("base", ("full",), needs_text=False, code_version="1"),
         _rival("uist"),
+        _rival("autograph"),
         _rival("rlmrec-con"),
         _rival("rlmrec-gen"),
         Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),

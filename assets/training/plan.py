@@ -14,7 +14,6 @@ from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
 from models.bases import BaseConfig, base_spec
 from models.enhancers import EnhancerConfig, enhancer_spec, refuse_mismatch
-from models.enhancers.config import LMMREC_VARIANTS
 from models.errors import LmmrecError
 from models.training.config import PRESETS, TrainingConfig
 
@@ -54,7 +53,7 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
     """
     assert address.base_model is not None
     assert address.seed is not None
-    ablations = LMMREC_VARIANTS if method == "lmmrec" else {}
+    ablations = {} if method == "base" else enhancer_spec(method).variants
     known = ("full", *(CONTROLS if METHODS[method].needs_text else ()), *ablations)
     if address.variant not in known:
         raise LmmrecError(f"method '{method}' has no variant '{address.variant}': known are {', '.join(known)}.")

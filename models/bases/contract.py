@@ -203,6 +203,11 @@ class BaseModel(nn.Module, Scored):
         return {"users": (num_users, config.dim), "items": (num_items, config.dim)}
 
 
+def draw_seed(rng: torch.Generator) -> int:
+    """A seed for a stream of one's own, drawn from the model's."""
+    return int(torch.randint(2**62, (), generator=rng))
+
+
 def xavier_uniform(rows: int, columns: int, rng: torch.Generator) -> Tensor:
     """A (rows, columns) float32 tensor drawn on the CPU from U(-a, a), a = sqrt(6 / (rows + columns))."""
     return nn.init.xavier_uniform_(torch.empty(rows, columns), generator=rng)

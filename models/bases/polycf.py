@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from models.bases.config import BaseConfig, PolyCFConfig
-from models.bases.contract import BaseModel, Batch, HistoryShares, Term, TrainingStep
+from models.bases.contract import BaseModel, Batch, HistoryShares, Term, TrainingStep, draw_seed
 from models.bases.leak_guard import out_of_fold, without_self_loop
 from models.bases.polycf_embedding import PolyCFEmbedding
-from models.bases.polycf_signal import draw_seed, filter_shares
+from models.bases.polycf_signal import filter_shares
 from models.bases.signal_filter import SignalFilter
 from models.bases.signal_fit import fitted_filter
 from models.errors import LmmrecError

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.bases.config import BaseConfig, PolyCFSignalConfig
-from models.bases.contract import BaseModel, HistoryShares
+from models.bases.contract import BaseModel, HistoryShares, draw_seed
 from models.bases.signal_filter import SignalFilter
 from models.bases.signal_fit import fitted_filter
 from models.graph import Adjacency, BipartiteGraph, Propagated
@@ -68,8 +68,3 @@ def filter_shares(filters: SignalFilter, train: sp.csr_matrix, user_idx: int, it
     alone = torch.zeros(filters.num_items, len(history), device=history.device)
     alone[history, torch.arange(len(history), device=history.device)] = 1.0
     return HistoryShares(0.0, filters.respond(alone)[item_idx].double().cpu().numpy())
-
-
-def draw_seed(rng: torch.Generator) -> int:
-    """A seed for a stream of one's own, drawn from the model's."""
-    return int(torch.randint(2**62, (), generator=rng))

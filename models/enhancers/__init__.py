@@ -5,13 +5,14 @@ The registry itself imports no torch: a recipe may ask for an enhancer's setting
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.bases import BASES, BaseConfig, base_spec, refuse_without_embeddings
-from models.enhancers.config import EnhancerConfig, LMMRecConfig, TextPriorConfig
-from models.enhancers.rival_configs import RLMRecConConfig, RLMRecGenConfig, UISTConfig
+from models.enhancers.config import LMMREC_VARIANTS, EnhancerConfig, LMMRecConfig, TextPriorConfig
+from models.enhancers.rival_configs import AutoGraphConfig, RLMRecConConfig, RLMRecGenConfig, UISTConfig
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class EnhancerSpec:
     needs_text: bool
     works_on: Literal["embeddings", "formulas"] = "embeddings"
     """Which base models it goes with: those with ID embeddings, or those in closed form, with which it is fitted in one."""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings by which it turns into an ablation or another form, by name."""
 
     def model(self) -> type[Enhancer]:
         """The class, imported when it is needed; built as `model(config, base, texts, rng)`."""
@@ -37,10 +40,21 @@ class EnhancerSpec:
 
 
 ENHANCERS: dict[str, EnhancerSpec] = {
-    "lmmrec": EnhancerSpec(LMMRecConfig, "models.enhancers.lmmrec", "LMMRec", needs_text=True),
+    "lmmrec": EnhancerSpec(
+        LMMRecConfig, "models.enhancers.lmmrec", "LMMRec", needs_text=True, variants=LMMREC_VARIANTS
+    ),
     "rlmrec-con": EnhancerSpec(RLMRecConConfig, "models.enhancers.rlmrec_con", "RLMRecCon", needs_text=True),
     "rlmrec-gen": EnhancerSpec(RLMRecGenConfig, "models.enhancers.rlmrec_gen", "RLMRecGen", needs_text=True),
-    "uist": EnhancerSpec(UISTConfig, "models.enhancers.uist", "UIST", needs_text=True),
+    "uist": EnhancerSpec(
+        UISTConfig, "models.enhancers.uist", "UIST", needs_text=True, variants={"last-level": {"score": "last"}}
+    ),
+    "autograph": EnhancerSpec(
+        AutoGraphConfig,
+        "models.enhancers.autograph",
+        "AutoGraph",
+        needs_text=True,
+        variants={"gat": {"aggregator": "gat"}},
+    ),
     "text-prior": EnhancerSpec(TextPriorConfig, "", "", needs_text=True, works_on="formulas"),
 }
 
@@ -71,6 +85,7 @@ def refuse_mismatch(base: BaseConfig, enhancer: str) -> None:
 
 __all__ = [
     "ENHANCERS",
+    "AutoGraphConfig",
     "EnhancerConfig",
     "EnhancerSpec",
     "LMMRecConfig",

@@ -58,3 +58,23 @@ class UISTConfig(EnhancerConfig):
 
     def scored_dim(self, dim: int) -> int:
         return (self.levels + 1) * dim if self.weight > 0.0 and self.score == "mixture" else dim
+
+
+class AutoGraphConfig(EnhancerConfig):
+    """AutoGraph (Shan et al., KDD 2025, arXiv 2412.18241): rows gathered over latent factors of the texts are added to x."""
+
+    name: Literal["autograph"] = "autograph"
+    weight: NonNegativeFloat = 1.0
+    """Of what is added; the method has 1. 0 makes no factors."""
+    aggregator: Literal["mean", "gat"] = "mean"
+    """Equal shares, or attention as in the authors' code, which costs several times as much on a CPU."""
+    levels: PositiveInt = 3
+    """Levels of the residual quantiser; 3 in the authors' code."""
+    codes: PositiveInt = 256
+    """Latent factors of one level and side; 300 (users) and 256 (items) in the authors' notes on books."""
+    max_neighbours: PositiveInt = 15
+    """Train neighbours that a row is gathered from, at most; 15 in the authors' code."""
+    heads: PositiveInt = 2
+    """Of the attention; 2 in the authors' code."""
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    """Of what is added; 0.1 in the authors' code."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.bases.contract import BaseModel, Batch, TrainingStep, xavier_uniform
 from models.enhancers.contract import Enhancer, Host
 from models.enhancers.rival_configs import UISTConfig
-from models.quantisation import Tokens, residual_kmeans
+from models.quantisation import Tokens, tokens_of_sides
 
 
 class UIST(Enhancer):
@@ -33,10 +33,7 @@ class UIST(Enhancer):
         self.sides: list[Tokens] = []
         if config.weight == 0.0:
             return
-        self.sides = [
-            residual_kmeans(side, config.levels, config.codes, rng)
-            for side in torch.split(texts, [base.num_users, base.num_items])
-        ]
+        self.sides = tokens_of_sides(texts, base.num_users, config.levels, config.codes, rng)
         of_users, of_items = self.sides
         first_of_items = of_users.centres.shape[1]
         self.register_buffer("codes", torch.cat([of_users.codes, of_items.codes + first_of_items]), persistent=False)
