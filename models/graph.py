@@ -79,21 +79,29 @@ class Propagated(NamedTuple):
 class BipartiteGraph:
     """D^-1/2 A D^-1/2 of a binary (users, items) matrix, without self loops.
 
-    Every stored non-zero counts as one edge, duplicates once. Nodes without edges keep an empty row.
+    Every stored non-zero counts as one edge, duplicates once. Nodes without edges keep an empty row. `further` pairs, a
+    (users, items) matrix of positive weights, are propagated over as well, each as so much of an edge, and are no train pairs.
     """
 
-    def __init__(self, train: sp.csr_matrix, device: torch.device | str = "cpu") -> None:
-        self.edges = edges = binary_csr(train)
-        self.num_users, self.num_items = edges.shape
+    def __init__(
+        self, train: sp.csr_matrix, device: torch.device | str = "cpu", further: sp.csr_matrix | None = None
+    ) -> None:
+        self.edges = binary_csr(train)
+        """(users, items) binary: the train pairs alone."""
+        self.num_users, self.num_items = self.edges.shape
         self.num_nodes = self.num_users + self.num_items
-        self.num_edges = int(edges.nnz)
+        weighted = self.edges if further is None else self.edges.maximum(further).tocsr()
+        weighted.sort_indices()
+        self.num_edges = int(weighted.nnz)
         if 2 * self.num_edges > _INT32_MAX:
             raise LmmrecError(f"{self.num_edges:,} training pairs are more than int32 positions hold; sample the users")
         self.device = torch.device(device)
-        indptr, indices, transpose_position = _bipartite_structure(edges)
-        degree = np.maximum(np.diff(indptr), 1).astype(np.float64)
+        indptr, indices, transpose_position = _bipartite_structure(weighted)
+        weights = weighted.data[np.concatenate([np.arange(self.num_edges), transpose_position[self.num_edges :]])]
         rows = np.repeat(np.arange(self.num_nodes), np.diff(indptr))
-        values = (1.0 / np.sqrt(degree[rows] * degree[indices])).astype(np.float32)
+        degree = np.bincount(rows, weights=weights, minlength=self.num_nodes)
+        self._degree = degree = np.where(degree > 0.0, degree, 1.0)
+        values = (weights / np.sqrt(degree[rows] * degree[indices])).astype(np.float32)
         self._indptr = torch.from_numpy(indptr).to(self.device)
         self._indices = torch.from_numpy(indices).to(self.device)
         self._transpose_position = torch.from_numpy(transpose_position).to(self.device)
@@ -119,9 +127,8 @@ class BipartiteGraph:
         (2·edges,) float32 in the order of the stored values; for `reweighted`.
         """
         starts = self._indptr.cpu().numpy()
-        degree = np.maximum(np.diff(starts), 1).astype(np.float64)
         power = np.where(np.arange(self.num_nodes) < self.num_users, 0.5 - gamma, gamma - 0.5)
-        factor = degree**power
+        factor = self._degree**power
         rows = np.repeat(np.arange(self.num_nodes), np.diff(starts))
         both = factor[rows] * factor[self._indices.cpu().numpy()] / divisor
         return torch.from_numpy(both.astype(np.float32)).to(self.device)

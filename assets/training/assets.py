@@ -22,6 +22,8 @@ DESCRIPTIONS = {
     "same with shuffled text as control.",
     "autograph": "AutoGraph on the base model: rows gathered over latent factors of the texts and over train neighbours are "
     "added to its own; and the same with shuffled text as control.",
+    "once": "ONCE on the base model: texts enter the ID rows, and cold users get an edge to an item that their text "
+    "describes; and the same with shuffled text as control.",
     "text-prior": "Item texts on top of EASE or GF-CF, in closed form: settings, form and weight of texts are chosen on "
     "validation, weight 0 among them; and the same with shuffled text as control.",
 }

@@ -28,6 +28,7 @@ METHODS = {
     for method in (
         Method("base", ("full",), needs_text=False, code_version="1"),
         _rival("uist"),
+        _rival("once"),
         _rival("autograph"),
         _rival("rlmrec-con"),
         _rival("rlmrec-gen"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from models.bases import BASES, BaseConfig, base_spec, refuse_without_embeddings
 from models.enhancers.config import LMMREC_VARIANTS, EnhancerConfig, LMMRecConfig, TextPriorConfig
-from models.enhancers.rival_configs import AutoGraphConfig, RLMRecConConfig, RLMRecGenConfig, UISTConfig
+from models.enhancers.rival_configs import AutoGraphConfig, ONCEConfig, RLMRecConConfig, RLMRecGenConfig, UISTConfig
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ ENHANCERS: dict[str, EnhancerSpec] = {
         needs_text=True,
         variants={"gat": {"aggregator": "gat"}},
     ),
+    "once": EnhancerSpec(
+        ONCEConfig, "models.enhancers.once", "ONCE", needs_text=True, variants={"without-edges": {"edges": False}}
+    ),
     "text-prior": EnhancerSpec(TextPriorConfig, "", "", needs_text=True, works_on="formulas"),
 }
 
@@ -89,6 +92,7 @@ __all__ = [
     "EnhancerConfig",
     "EnhancerSpec",
     "LMMRecConfig",
+    "ONCEConfig",
     "RLMRecConConfig",
     "RLMRecGenConfig",
     "TextPriorConfig",

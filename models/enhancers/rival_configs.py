@@ -78,3 +78,21 @@ class AutoGraphConfig(EnhancerConfig):
     """Of the attention; 2 in the authors' code."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     """Of what is added; 0.1 in the authors' code."""
+
+
+class ONCEConfig(EnhancerConfig):
+    """ONCE (Liu et al., WSDM 2024, arXiv 2305.06566): texts enter the ID rows, and cold users get an edge from their text."""
+
+    name: Literal["once"] = "once"
+    weight: NonNegativeFloat = 1.0
+    """Of what the adapter adds to the ID rows. 0 leaves out all of ONCE, its edges, too."""
+    adapter_width: PositiveInt = 64
+    """Hidden width of the adapter of each side; ours, it stands for fine-tuning the encoder."""
+    edges: bool = True
+    """Whether cold users get an edge to an item that their text describes."""
+    cold_items: PositiveInt = 5
+    """Train items up to which a user is cold; 5 in the authors' code."""
+    least_cosine: float = Field(default=0.5, ge=-1.0, le=1.0)
+    """Of an item's text to the user's, below which no edge is made; ours."""
+    edge_weight: float = Field(default=0.5, gt=0.0, le=1.0)
+    """Of such an edge, where a train pair has 1; ours."""

@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from torch_geometric.nn import LGConv
 
-from models.graph import Adjacency, BipartiteGraph, NodeMatrix, binary_csr, node_matrix, propagate
+from models.graph import Adjacency, BipartiteGraph, NodeMatrix, binary_csr, node_matrix, propagate, reweighted
 from tests.models.strategies import interactions, random_interactions
 from tests.reference import graph_models as reference
+from tests.reference import once
 
 pytestmark = pytest.mark.unit
 
@@ -149,3 +150,17 @@ def test_asking_for_layers_changes_no_bit_of_the_gradient() -> None:
         found = propagate(graph.full, table, (1.0,) * 4, rows)
         gradients += torch.autograd.grad((found.final * direction).sum(), table)
     assert torch.equal(*gradients)
+
+
+def test_further_pairs_are_propagated_over_with_their_weight_and_are_no_train_pairs() -> None:
+    train = random_interactions(6, 5, 0.4, 2)
+    further = sp.csr_matrix(np.where(random_interactions(6, 5, 0.3, 3).toarray() > train.toarray(), 0.25, 0.0))
+    graph = BipartiteGraph(train, further=further)
+    weights = train.toarray() + further.toarray()
+    dense = graph.full.matrix.whole.to_dense().numpy()
+    np.testing.assert_allclose(dense, once.weighted_adjacency(weights), atol=1e-6)
+    assert (graph.edges != train).nnz == 0
+    factors = graph.reweighting(0.0, 2.0)
+    expected = weights / np.maximum(weights.sum(axis=0), 1e-9) / 2.0  # d_u^0, d_i^-1
+    thinned = reweighted(graph.full, factors).matrix.whole.to_dense().numpy()
+    np.testing.assert_allclose(thinned[:6, 6:], expected, atol=1e-6)

@@ -20,6 +20,7 @@ _NAMES = {
     "weightedgcl": "WeightedGCL",
     "polycf": "PolyCF",
     "lmmrec": "LMMRec",
+    "once": "ONCE",
     "autograph": "AutoGraph",
     "uist": "UIST",
     "rlmrec-gen": "RLMRec-Gen",
