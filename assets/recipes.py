@@ -66,11 +66,15 @@ class Recipe:
     """The variants of that method which a run makes unless told otherwise (scope `cell`)."""
     needs_text: bool = field(default=False)
     """True where a dataset without texts cannot have this asset."""
+    for_methods: tuple[str, ...] = ()
+    """Where it is made for the sake of some methods only, which; nobody makes it for others."""
     by_default: bool = True
     """False where only a request that names the method makes this asset."""
 
     def cells(self, request: Request) -> list[Address]:
         """The partitions of this asset that `request` asks for."""
+        if self.for_methods and not set(self.for_methods) & set(request.methods):
+            return []
         if self.scope == "all":
             return [Address(self.asset)]
         if self.scope in ("dataset", "served"):

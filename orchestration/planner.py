@@ -12,9 +12,11 @@ from pathlib import Path
 
 from assets.datasets.catalog import find_dataset
 from assets.graph import recipes
-from assets.lake import Lake
+from assets.lake import Address, Lake
 from assets.recipes import STAGES, Request
 from assets.settings import load_settings
+from assets.training.leak import ASSET as LEAK
+from assets.training.leak import READERS, suspicion
 from models.errors import LmmrecError
 from orchestration.candidates import affordable
 from orchestration.plan import Plan, check_request, make_plan, methods_need_text, pairs_left_out, refuse_pairs
@@ -82,7 +84,24 @@ class Planner:
         wanted = methods_need_text(self._recipes, self._request.methods) or self._until in _TEXT_STAGES
         if not texts and wanted:
             return self._plan(self._without_text(), self._until, with_text=False)
-        return self._plan(self._request, self._until, with_text=wanted)
+        return self._plan(self._without_suspect_texts(), self._until, with_text=wanted)
+
+    def _without_suspect_texts(self) -> Request:
+        """Unless methods were asked for by name: without those that would be refused because user texts know validation."""
+        said = suspicion(self._lake, self._request.dataset)
+        if self._chosen or self._entry.trust_user_texts or not said or self._looked_at_others():
+            return self._request
+        able = tuple(method for method in self._request.methods if method not in READERS)
+        note = f"left out what reads user texts, because these seem to know validation pairs: {said}."
+        if note not in self.note:
+            self.note = f"{self.note} {note}".strip()
+        return replace(self._request, methods=able)
+
+    def _looked_at_others(self) -> bool:
+        """True where the user texts are no longer those that were looked at."""
+        address = Address(LEAK, self._request.dataset)
+        record, sources = self._lake.record(address), self._recipes[LEAK].inputs(self._lake, address)
+        return record is None or record.inputs != {str(source): self._lake.digest(source) for source in sources}
 
     def _afford(self) -> None:
         """Narrows the request as soon as the size of the data is known."""

@@ -106,6 +106,9 @@ class DatasetEntry(_Declaration):
     """Training preset: batch 512 and rate 0.003 (the paper's) or batch 4,096 and rate 0.001 (the reference code's)."""
     warm_start: bool = False
     """Training starts from the cell's previous checkpoint where users or items were added since."""
+    trust_user_texts: bool = False
+    """Methods that read user texts are trained even where these seem to know validation pairs (asset `user_text_leak`).
+    Otherwise they are refused then: what is stopped or chosen by such a validation part is chosen wrongly."""
     schedule: str | None = None
     """Cron line of the retraining schedule (UTC); None gives weekly, Monday 03:00. Stopped until switched on in the UI."""
 

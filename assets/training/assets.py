@@ -6,8 +6,10 @@ import dagster as dg
 
 from assets.cells import CellConfig, chosen_cells
 from assets.lake import Address, Draft
-from assets.partitions import GRID, keys_of
-from assets.resources import Inputs, Installation, asset_arguments, clear_failures, materialize_cells
+from assets.partitions import DATASETS, GRID, keys_of
+from assets.resources import Inputs, Installation, asset_arguments, clear_failures, materialize, materialize_cells
+from assets.training.leak import ASSET as LEAK
+from assets.training.leak import refuse_suspect_texts, write_leak
 from assets.training.methods import METHODS, Method, checkpoint_of
 
 DESCRIPTIONS = {
@@ -48,6 +50,9 @@ def checkpoint_asset(method: Method) -> dg.AssetsDefinition:
                 from assets.training.cells import refuse_without_text
 
                 refuse_without_text(installation.lake, dataset, method.name)
+            if method.reads_user_texts:
+                trusted = installation.entry(dataset).trust_user_texts
+                refuse_suspect_texts(installation.lake, dataset, method.name, trusted)
             cells = chosen_cells(checkpoint_of(method.name), dataset, base_model, config)
         work = cell_work(method, installation)
         result = materialize_cells(context, installation, cells, work, force=config.force)
@@ -90,4 +95,18 @@ def cell_work(method: Method, installation: Installation) -> Callable[[Address, 
     return work
 
 
-ASSETS = [checkpoint_asset(method) for method in METHODS.values()]
+@dg.asset(
+    **asset_arguments(LEAK),
+    partitions_def=DATASETS,
+    kinds={"numpy"},
+    description="Whether the user texts know validation pairs: text alone on validation and on test, beside an item model on "
+    "both, and which pairs their writers were shown. What reads user texts is trained only where this passes.",
+)
+def user_text_leak(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    def work(draft: Draft, inputs: Inputs) -> None:
+        draft.metadata.update(write_leak(inputs, draft.path))
+
+    return materialize(context, installation, Address(LEAK, context.partition_key), work)
+
+
+ASSETS = [user_text_leak, *(checkpoint_asset(method) for method in METHODS.values())]

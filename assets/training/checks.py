@@ -5,8 +5,10 @@ import dagster as dg
 from assets.checking import check_cells, check_result
 from assets.expectations import Finding
 from assets.lake import Address
-from assets.partitions import GRID, keys_of
+from assets.partitions import DATASETS, GRID, keys_of
 from assets.resources import Installation
+from assets.training.leak import ASSET as LEAK
+from assets.training.leak import leak_findings
 from assets.training.methods import METHODS, Method, checkpoint_of
 
 
@@ -54,4 +56,22 @@ def popularity_check(method: Method) -> dg.AssetChecksDefinition:
     return beats_popularity
 
 
-CHECKS = [check(method) for method in METHODS.values() for check in (checkpoint_check, popularity_check)]
+@dg.asset_check(
+    asset=LEAK,
+    blocking=True,
+    partitions_def=DATASETS,
+    description="Text alone ranks validation pairs no better than test pairs; ready texts count as suspect until they pass.",
+)
+def user_texts_know_train_alone(
+    context: dg.AssetCheckExecutionContext, installation: Installation
+) -> dg.AssetCheckResult:
+    lake, dataset = installation.lake, context.partition_key
+    address = Address(LEAK, dataset)
+    findings = leak_findings(lake.read(address), installation.entry(dataset).trust_user_texts)
+    return check_result(findings, guards=(lake, address))
+
+
+CHECKS = [
+    user_texts_know_train_alone,
+    *(check(method) for method in METHODS.values() for check in (checkpoint_check, popularity_check)),
+]

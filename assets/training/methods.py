@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.enhancers import enhancer_spec
+
 
 @dataclass(frozen=True)
 class Method:
@@ -16,6 +18,11 @@ class Method:
     code_version: str
     by_default: bool = True
     """Whether a run that names no methods makes it; a rival is made where it is asked for."""
+
+    @property
+    def reads_user_texts(self) -> bool:
+        """True where user texts play a part; closed forms read those of items alone."""
+        return self.needs_text and enhancer_spec(self.name).works_on == "embeddings"
 
 
 def _rival(name: str) -> Method:

@@ -29,7 +29,7 @@ _ENTRIES = "STRUCT(motivation VARCHAR, evidence VARCHAR[], strength DOUBLE)[]"
 
 
 def write_lake(home: Path, dataset: str = DATASET, with_text: bool = True, users: int = USERS, seed: int = 7) -> Lake:
-    """interactions, items, split and, where asked for, validated_motivations and text_embeddings of one dataset."""
+    """interactions, items, split and, where asked for, validated_motivations, text_embeddings and user_text_leak."""
     (home / "datasets.yaml").write_text(CATALOGUE)
     lake = Lake(home)
     pairs = _pairs(users, np.random.default_rng(seed))
@@ -52,6 +52,8 @@ def write_lake(home: Path, dataset: str = DATASET, with_text: bool = True, users
     if with_text:
         _write_motivations(lake, dataset, user_ids, item_ids)
         _write_vectors(lake, dataset, users, np.random.default_rng(seed + 1))
+        with _writing(lake, "user_text_leak", dataset) as draft:
+            (draft.path / "leak.json").write_text(json.dumps({"suspect": False, "said": "", "ready_texts": 0}))
     return lake
 
 
