@@ -102,6 +102,9 @@ class DatasetEntry(_Declaration):
     """Limits of the quality gate in front of `validated_motivations`."""
     quarantine_limit: float = Field(default=0.01, ge=0, le=1)
     """Share of malformed raw rows above which the run stops."""
+    new_item_share: float = Field(default=0.0, ge=0, le=0.5)
+    """Share of the places of the published lists that items nobody has yet get, ranked from their texts; 0 keeps them out.
+    What each share costs stands in the report (`cold_item_metrics`)."""
     preset: Literal["lmmrec", "rlmrec"] = "lmmrec"
     """Training preset: batch 512 and rate 0.003 (the paper's) or batch 4,096 and rate 0.001 (the reference code's)."""
     warm_start: bool = False

@@ -69,7 +69,8 @@ RECOMMENDATIONS_SCHEMA = table_schema(
     rank=("INTEGER", "1 is best"),
     score=("DOUBLE", "the model's score; comparable within one user"),
     user_idx=("BIGINT", "position among the users"),
-    item_idx=("BIGINT", "position among the items"),
+    item_idx=("BIGINT", "position among the items; those of the catalogue without interactions come after all others"),
+    is_new=("BOOLEAN", "ranked from its text, because nobody has it yet"),
 )
 
 
@@ -256,7 +257,8 @@ def selection(context: dg.AssetExecutionContext, installation: Installation) -> 
     def work(draft: Draft, inputs: Inputs) -> None:
         from assets.evaluation.selection import write_selection
 
-        draft.metadata.update(write_selection(installation.lake, dataset, draft.path))
+        trusted = installation.entry(dataset).trust_user_texts
+        draft.metadata.update(write_selection(installation.lake, dataset, draft.path, trusted))
 
     return materialize(context, installation, Address("selection", dataset), work)
 
@@ -267,16 +269,23 @@ def selection(context: dg.AssetExecutionContext, installation: Installation) -> 
     pool="training",
     kinds={"pytorch", "parquet"},
     description=f"Top {RECOMMENDATIONS_PER_USER} items of every user with original ids by the model that `selection` names; "
-    "what `lmmrec recommend` shows unless another model is asked for.",
+    "what `lmmrec recommend` shows unless another model is asked for. New items get the share of the places that the "
+    "catalogue entry gives them (`new_item_share`), ranked from their texts.",
     metadata=RECOMMENDATIONS_SCHEMA,
 )
 def published_lists(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
+    dataset = context.partition_key
+
     def work(draft: Draft, inputs: Inputs) -> None:
+        from assets.embeddings.embed import encoder_of
         from assets.evaluation.published import write_published
 
-        draft.metadata.update(write_published(inputs, draft.path, RECOMMENDATIONS_PER_USER))
+        lake, share = installation.lake, installation.entry(dataset).new_item_share
+        encoder = encoder_of(installation.settings, lake.home)
+        figures = write_published(lake, dataset, inputs, draft.path, RECOMMENDATIONS_PER_USER, share, encoder)
+        draft.metadata.update(figures)
 
-    return materialize(context, installation, Address("published_lists", context.partition_key), work)
+    return materialize(context, installation, Address("published_lists", dataset), work)
 
 
 @dg.asset(

@@ -76,7 +76,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 def _rows(one: ColdUsers) -> list[dict[str, Any]]:
     evaluations = {name: getattr(one, name) for name in SERVED}
-    reads = {"text": (one.shrinkage, None), "both": (None, one.weight)}
+    reads = {"text": (one.shrinkage, None), "both": (one.shrinkage_beside, one.weight)}
     return [
         {"known_items": one.known, "served_from": name, "users": len(found.user_idx)}
         | {metric: found.means("rlmrec")[metric] for metric in ("recall_20", "ndcg_20")}

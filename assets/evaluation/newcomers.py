@@ -1,113 +1,179 @@
-"""Recommendations for somebody new, from nothing but a text about what she wants.
+"""Recommendations for somebody new: from a few items that she has, from a text about what she wants, or from both.
 
-The text is read as the texts of known users are: one ridge regression an item, from texts to histories
-(`models.closed_form.cold`). How good that is stands in the asset `cold_user_metrics`; nothing is written here.
+Items are read by a model in closed form, which needs nobody to have been there when it was fitted; a text is read as the
+texts of known users are, by one ridge regression an item (`models.closed_form.cold`). How good that is stands in the asset
+`cold_user_metrics`, from which shrinkage and weight are taken; nothing is written here.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.embeddings.embed import encode_once, read_summaries
-from assets.embeddings.vectors import STORE, text_sha256
+from assets.embeddings.beside import read_beside
 from assets.evaluation.cold_users import TABLE
-from assets.evaluation.lookup import check_names, motivations_of, titles_of
+from assets.evaluation.lookup import check_names, motivations_of, position_of, served_methods, titles_of
 from assets.evaluation.phrases import best_matches, rarity
-from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER
-from assets.evaluation.recommendations import read_owned
+from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER, serving_cell
+from assets.evaluation.recommendations import closest_in, read_owned, shared_history
+from assets.evaluation.selection import read_candidate_rows, read_choice
 from assets.lake import Address, Lake
 from assets.tables import read_column, read_frame
+from models.bases import BASES
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
     from models.language.encoders import TextEncoder
 
-SHRINKAGE = 10.0
-"""mu where the dataset has no `cold_user_metrics` to take it from."""
+SHRINKAGE, WEIGHT = 10.0, 1.0
+"""mu of the text, and c of the text beside items, where the dataset has no `cold_user_metrics` to take them from."""
 
 
-def recommend_for_text(home: Path, dataset: str, text: str, encoder: TextEncoder, k: int = 10) -> list[dict[str, Any]]:
-    """The first `k` items for somebody of whom there is only `text`: rank, item_id, title, score, reason.
+def recommend_for_newcomer(
+    home: Path,
+    dataset: str,
+    text: str | None,
+    items: Sequence[str],
+    encoder: TextEncoder | None,
+    k: int = 10,
+) -> list[dict[str, Any]]:
+    """The first `k` items for somebody of whom `text` or `items` or both are known: rank, item_id, title, score, reason.
 
     Args:
-        encoder: the one that made the dataset's text vectors.
+        items: ids of what she has; never recommended.
+        encoder: the one that made the dataset's text vectors; read where there is a text.
 
     Raises:
-        LmmrecError: an empty text, no text vectors yet or those of another encoder, or `k` out of range.
+        LmmrecError: nothing is known of her, an empty text, an unknown item, no text vectors yet or those of another
+            encoder, no model in closed form, or `k` out of range.
     """
     import numpy as np
 
-    from models.closed_form.cold import ridge_to_histories
-    from models.closed_form.text_part import centred
     from models.ranking.topk import top_k
 
     check_names(home, dataset)
-    if not text.strip():
+    if text is None and not items:
+        raise LmmrecError("nothing is known of her: give items she has, a text about what she wants, or both.")
+    if text is not None and not text.strip():
         raise LmmrecError("the text is empty: say in a sentence what is wanted, for example --text 'a quiet kettle'.")
     if not 1 <= k <= RECOMMENDATIONS_PER_USER:
         raise LmmrecError(f"k = {k} is out of range: lists hold up to {RECOMMENDATIONS_PER_USER} items.")
     lake = Lake(home)
-    texts = known_texts(lake, dataset, encoder)
-    together = [*texts, text]  # an encoder may be bound to the corpus, so all are encoded with the new one
-    vectors, _ = encode_once(together, [text_sha256(each) for each in together], encoder, home / STORE)
+    known = sorted({position_of(lake, dataset, "item", item) for item in items})
     owned = read_owned(lake.read(Address("interactions", dataset)))
-    num_users = owned.shape[0]
-    of_users = centred(np.concatenate([vectors[:num_users], vectors[-1:]]))
-    (reading,) = ridge_to_histories(owned, of_users[:-1], (shrinkage_of(lake, dataset),))
-    scores = of_users[-1:] @ reading
+    row = _row(known, owned.shape[1])
+    scores = newcomer_scores(lake, dataset, owned, row, text, encoder)
 
     class Said:
         def score(self, user_idx: np.ndarray) -> np.ndarray:
             return np.array(scores)
 
-    found, values = top_k(Said(), np.zeros(1, dtype=np.int64), k, owned[:1] * 0)
+    found, values = top_k(Said(), np.zeros(1, dtype=np.int64), k, row)
+    places = [int(item) for item in found[0] if item >= 0]
     ids = read_column(lake.read(Address("interactions", dataset)) / "items.parquet", "item_id")
-    items = [int(item) for item in found[0] if item >= 0]
-    titles = titles_of(lake, dataset, [str(ids[item]) for item in items])
-    reasons = _reasons(lake, dataset, text, items)
+    titles = titles_of(lake, dataset, [str(ids[item]) for item in (*places, *known)])
+    reasons = _reasons(lake, dataset, text, places) if text is not None else {}
+    closest = closest_in(owned, known, places)
     return [
         {
             "rank": rank,
             "item_id": str(ids[item]),
             "title": titles.get(str(ids[item]), ""),
             "score": float(value),
-            "reason": reasons.get(item, "people whose texts say so chose it"),
+            "reason": reasons.get(item)
+            or (shared_history(closest, item, ids, titles) if known else "people whose texts say so chose it"),
         }
-        for rank, (item, value) in enumerate(zip(items, values[0], strict=False), start=1)
+        for rank, (item, value) in enumerate(zip(places, values[0], strict=False), start=1)
     ]
 
 
-def known_texts(lake: Lake, dataset: str, encoder: TextEncoder) -> list[str]:
-    """The texts of all users, then of all items, that the dataset's vectors were made from.
+def newcomer_scores(
+    lake: Lake,
+    dataset: str,
+    owned: csr_matrix,
+    row: csr_matrix,
+    text: str | None,
+    encoder: TextEncoder | None,
+) -> np.ndarray:
+    """(1, items) float32: by her history `row`, by her text, or by both side by side."""
+    from models.bases import base_spec
+    from models.closed_form.cold import history_and_text
+    from models.training.checkpoint import load
+
+    shrinkage, weight = reading_of(lake, dataset, row.nnz)
+    said = None
+    if text is not None:
+        assert encoder is not None
+        said = text_scores(lake, dataset, owned, text, encoder, shrinkage)
+        if not row.nnz:
+            return said
+    model = load(lake.read(closed_form_cell(lake, dataset)))
+    history = base_spec(model.base.name).formula().scores_of(model.final, row)
+    return history if said is None else history_and_text(history, said, weight)
+
+
+def text_scores(
+    lake: Lake, dataset: str, owned: csr_matrix, text: str, encoder: TextEncoder, shrinkage: float
+) -> np.ndarray:
+    """(1, items) float32: what people whose texts say so have."""
+    import numpy as np
+
+    from models.closed_form.cold import ridge_to_histories
+    from models.closed_form.text_part import centred
+
+    vector = read_beside(lake, dataset, [text], encoder)
+    users = np.load(lake.path(Address("text_embeddings", dataset)) / "users.npy", allow_pickle=False)
+    together = centred(np.concatenate([users, vector]))
+    (reading,) = ridge_to_histories(owned, together[:-1], (shrinkage,))
+    return np.asarray(together[-1:] @ reading, dtype=np.float32)
+
+
+def closed_form_cell(lake: Lake, dataset: str) -> Address:
+    """The checkpoint that reads histories of people it has never seen: the published one where it is in closed form, else
+    the best such candidate on validation, else the first there is.
 
     Raises:
-        LmmrecError: there are none, or another encoder made them.
+        LmmrecError: there is none.
     """
-    vectors = Address("text_embeddings", dataset)
-    if lake.record(vectors) is None:
-        raise LmmrecError(
-            f"{dataset} has no text vectors, so a text cannot be read: run `lmmrec run {dataset} --until embeddings` first."
-        )
-    made_by = json.loads((lake.path(vectors) / "encoder.json").read_bytes())
-    if (made_by["encoder"], made_by["model"]) != (encoder.name, encoder.model):
-        raise LmmrecError(
-            f"the text vectors of {dataset} were made by encoder {made_by['encoder']} ({made_by['model']}), but the settings "
-            f"name {encoder.name} ({encoder.model}): set LMMREC_ENCODER={made_by['encoder']}."
-        )
-    motivations = lake.read(Address("validated_motivations", dataset))
-    return [*read_summaries(motivations, "user"), *read_summaries(motivations, "item")]
+    choice = read_choice(lake, dataset)
+    rows = read_candidate_rows(lake, dataset) if choice else []
+    named = [(str(row["base_model"]), str(row["method"])) for row in ([choice] if choice else []) + rows]
+    there = [(name, method) for name in BASES for method in reversed(served_methods(lake, dataset, name))]
+    for base_model, method in (*named, *there):
+        if method in ("base", "text-prior") and BASES.get(base_model, BASES["lightgcn"]).closed_form:
+            cell = serving_cell(lake, dataset, base_model, method)
+            if cell is not None:
+                return cell
+    raise LmmrecError(
+        f"{dataset} has no model in closed form, which could read the items of somebody new: make one with "
+        f"`lmmrec run {dataset} --base-model gfcf`."
+    )
 
 
-def shrinkage_of(lake: Lake, dataset: str) -> float:
-    """mu that `cold_user_metrics` chose for nothing but a text, in the first cell with real texts; else the default."""
+def reading_of(lake: Lake, dataset: str, known_items: int) -> tuple[float, float]:
+    """(mu of the text, c of the text beside items) that `cold_user_metrics` chose for the nearest number of known items at
+    most as large, in the first cell with real texts; else the defaults."""
+    way = "both" if known_items else "text"
     for cell in lake.cells("cold_user_metrics", dataset=dataset, variant="full"):
         frame = read_frame(lake.path(cell) / TABLE)
-        rows = frame[(frame["known_items"] == 0) & (frame["served_from"] == "text")]
+        fits = (frame["served_from"] == way) & (frame["known_items"] <= known_items)
+        rows = frame[fits & frame["shrinkage"].notna()]
         if len(rows):
-            return float(rows["shrinkage"].iloc[0])
-    return SHRINKAGE
+            row = rows.sort_values("known_items").iloc[-1]
+            return float(row["shrinkage"]), WEIGHT if way == "text" else float(row["weight"])
+    return SHRINKAGE, WEIGHT
+
+
+def _row(items: Sequence[int], num_items: int) -> csr_matrix:
+    """One history as binary CSR float32 (1, items)."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((np.ones(len(items), dtype=np.float32), ([0] * len(items), list(items))), shape=(1, num_items))
 
 
 def _reasons(lake: Lake, dataset: str, text: str, items: list[int]) -> dict[int, str]:

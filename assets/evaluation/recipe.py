@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from assets.lake import Address, Lake
 from assets.recipes import Recipe, Situation
+from assets.training.leak import ASSET as LEAK
 from assets.training.methods import METHODS, Method, checkpoint_of
 
 KS = (5, 10, 20)
@@ -99,13 +100,15 @@ def selectable_cells(lake: Lake, dataset: str) -> list[Address]:
 
 def _selection_inputs(lake: Lake, address: Address) -> Sequence[Address]:
     assert address.dataset
-    gate = Address("validated_motivations", address.dataset)
-    texts = [gate] if lake.record(gate) else []
+    leak = Address(LEAK, address.dataset)
+    texts = [leak] if lake.record(leak) else []
     return [Address("anchor_metrics", address.dataset), *selectable_cells(lake, address.dataset), *texts]
 
 
 def _selection_config(address: Address, situation: Situation) -> Mapping[str, Any]:
-    return {"by": "recall_20", "part": "validation", "significance": SELECTION_SIGNIFICANCE}
+    assert situation.entry is not None
+    trusted = {"trust_user_texts": True} if situation.entry.trust_user_texts else {}
+    return {"by": "recall_20", "part": "validation", "significance": SELECTION_SIGNIFICANCE} | trusted
 
 
 def _published_inputs(lake: Lake, address: Address) -> Sequence[Address]:
@@ -114,11 +117,19 @@ def _published_inputs(lake: Lake, address: Address) -> Sequence[Address]:
     assert address.dataset
     assets = ("selection", "interactions", "split", "anchor_metrics")
     found = [Address(asset, address.dataset) for asset in assets]
+    texts = [Address(asset, address.dataset) for asset in ("items", "text_embeddings", "validated_motivations")]
+    cold = lake.cells("cold_item_metrics", dataset=address.dataset, variant="full")
+    found += [part for part in (*texts, *cold) if lake.record(part)]
     choice = read_choice(lake, address.dataset)
     if choice is not None and choice["seed"] is not None:
         name, base_model = checkpoint_of(choice["method"]), choice["base_model"]
         found.append(Address(name, address.dataset, base_model, variant="full", seed=choice["seed"]))
     return found
+
+
+def _published_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    assert situation.entry is not None
+    return {**_recommendation_config(address, situation), "new_item_share": situation.entry.new_item_share}
 
 
 def _recommendation_inputs(lake: Lake, address: Address) -> Sequence[Address]:
@@ -173,7 +184,7 @@ RECIPES = (
             asset=asset,
             group="evaluation",
             scope="cell",
-            code_version="1",
+            code_version=code_version,
             upstream=("split", "text_embeddings", checkpoint_of(COLD_METHOD)),
             inputs=_cold_inputs,
             config=config,
@@ -181,7 +192,10 @@ RECIPES = (
             variants=METHODS[COLD_METHOD].variants,
             needs_text=True,
         )
-        for asset, config in (("cold_item_metrics", _cold_config), ("cold_user_metrics", _cold_user_config))
+        for asset, config, code_version in (
+            ("cold_item_metrics", _cold_config, "1"),
+            ("cold_user_metrics", _cold_user_config, "2"),
+        )
     ),
     Recipe(
         asset="anchor_metrics",
@@ -196,7 +210,7 @@ RECIPES = (
         asset="recommendations",
         group="evaluation",
         scope="method",
-        code_version="1",
+        code_version="2",
         upstream=("interactions", *(checkpoint_of(method) for method in METHODS)),
         inputs=_recommendation_inputs,
         config=_recommendation_config,
@@ -206,7 +220,7 @@ RECIPES = (
         group="evaluation",
         scope="served",
         code_version="1",
-        upstream=METRIC_ASSETS,
+        upstream=(LEAK, *METRIC_ASSETS),
         inputs=_selection_inputs,
         config=_selection_config,
     ),
@@ -215,9 +229,17 @@ RECIPES = (
         group="evaluation",
         scope="served",
         code_version="1",
-        upstream=("interactions", "split", "anchor_metrics", "selection"),
+        upstream=(
+            "items",
+            "interactions",
+            "split",
+            "text_embeddings",
+            "anchor_metrics",
+            "cold_item_metrics",
+            "selection",
+        ),
         inputs=_published_inputs,
-        config=_recommendation_config,
+        config=_published_config,
     ),
     Recipe(
         asset="leaderboard",

@@ -29,8 +29,10 @@ from models.errors import LmmrecError
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from assets.evaluation.new_items import NewItems
     from models.ranking.protocol import Scorer
 
+NEW_ITEM = "new item, ranked from its text"
 _TYPES = {
     "user_id": "VARCHAR",
     "item_id": "VARCHAR",
@@ -38,6 +40,7 @@ _TYPES = {
     "score": "DOUBLE",
     "user_idx": "BIGINT",
     "item_idx": "BIGINT",
+    "is_new": "BOOLEAN",
 }
 
 
@@ -75,14 +78,17 @@ def write_recommendations(checkpoint: Path, interactions: Path, target: Path, pe
     return write_lists(model, interactions, target, per_user)
 
 
-def write_lists(model: Scorer, interactions: Path, target: Path, per_user: int) -> dict[str, Any]:
+def write_lists(
+    model: Scorer, interactions: Path, target: Path, per_user: int, new: NewItems | None = None
+) -> dict[str, Any]:
     """Write `recommendations.parquet`, best first within each user, and return figures.
 
     Args:
-        model: scores all users and items of `interactions`.
+        model: scores all users and items of `interactions`, and then those that `new` adds.
         interactions: folder of the asset `interactions`: ids and what users already have.
         target: folder to write to.
         per_user: length of the lists; users who have nearly everything get shorter ones.
+        new: items without train pairs that the model ranks from their texts; their rows say `is_new`.
     """
     import numpy as np
     import pandas as pd
@@ -92,6 +98,9 @@ def write_lists(model: Scorer, interactions: Path, target: Path, per_user: int) 
     users = np.asarray(read_column(interactions / "users.parquet", "user_id"), dtype=object)
     items = np.asarray(read_column(interactions / "items.parquet", "item_id"), dtype=object)
     owned = read_owned(interactions)
+    if new is not None:
+        items = np.concatenate([items, np.asarray(new.added, dtype=object)])
+        owned.resize(len(users), len(items))
     positions = np.arange(len(users))
     found, scores = top_k(model, positions, per_user, owned)
     filled = found >= 0
@@ -105,6 +114,7 @@ def write_lists(model: Scorer, interactions: Path, target: Path, per_user: int) 
             "score": scores[filled].astype(np.float64),
             "user_idx": user_idx,
             "item_idx": item_idx,
+            "is_new": np.isin(item_idx, [] if new is None else new.item_idx),
         }
     )
     write_frame(frame, target / "recommendations.parquet", _TYPES)
@@ -143,12 +153,15 @@ def recommend(
     user_idx = position_of(lake, dataset, "user", user_id)
     with connect() as connection:
         found = connection.execute(
-            "SELECT rank, item_id, score, item_idx FROM read_parquet(?) WHERE user_idx = ? AND rank <= ? ORDER BY rank",
+            "SELECT rank, item_id, score, item_idx, is_new FROM read_parquet(?) "
+            "WHERE user_idx = ? AND rank <= ? ORDER BY rank",
             [str(folder / "recommendations.parquet"), user_idx, k],
         ).fetchall()
-    titles = titles_of(lake, dataset, [str(item_id) for _, item_id, _, _ in found])
+    titles = titles_of(lake, dataset, [str(row[1]) for row in found])
     with_text = reads_text(lake, published)
-    reasons = reasons_for(lake, dataset, user_idx, [int(row[3]) for row in found], with_text=with_text)
+    reasons = {int(row[3]): NEW_ITEM for row in found if row[4]}
+    known = [int(row[3]) for row in found if not row[4]]
+    reasons |= reasons_for(lake, dataset, user_idx, known, with_text=with_text)
     return [
         {
             "rank": int(rank),
@@ -157,7 +170,7 @@ def recommend(
             "score": float(score),
             "reason": reasons[int(item_idx)],
         }
-        for rank, item_id, score, item_idx in found
+        for rank, item_id, score, item_idx, _ in found
     ]
 
 
@@ -242,12 +255,16 @@ def _shared_histories(lake: Lake, dataset: str, user_idx: int, items: Sequence[i
     closest = closest_owned(read_owned(lake.read(Address("interactions", dataset))), user_idx, items)
     ids = read_column(lake.read(Address("interactions", dataset)) / "items.parquet", "item_id")
     titles = titles_of(lake, dataset, [str(ids[owned]) for owned, _ in closest.values()])
-    return {item: _together(closest, item, ids, titles) for item in items}
+    return {item: shared_history(closest, item, ids, titles) for item in items}
 
 
 def closest_owned(owned: csr_matrix, user_idx: int, items: Sequence[int]) -> dict[int, tuple[int, int]]:
     """For each item the item of the user's that most others have together with it: item -> (owned item, how many)."""
-    history = owned[user_idx].indices
+    return closest_in(owned, owned[user_idx].indices, items)
+
+
+def closest_in(owned: csr_matrix, history: Sequence[int], items: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The same for any history."""
     if not len(history) or not items:
         return {}
     together = (owned[:, history].T @ owned[:, list(items)]).toarray()
@@ -259,7 +276,10 @@ def closest_owned(owned: csr_matrix, user_idx: int, items: Sequence[int]) -> dic
     }
 
 
-def _together(closest: Mapping[int, tuple[int, int]], item: int, ids: Sequence[Any], titles: Mapping[str, str]) -> str:
+def shared_history(
+    closest: Mapping[int, tuple[int, int]], item: int, ids: Sequence[Any], titles: Mapping[str, str]
+) -> str:
+    """One sentence: which item of the history the most people have together with this one."""
     if item not in closest:
         return "no shared history or motivation: the score comes from the wider graph"
     owned, count = closest[item]

@@ -18,7 +18,8 @@ from assets.evaluation.metrics import VALIDATION
 from assets.evaluation.recipe import SELECTION_SIGNIFICANCE, selectable_cells
 from assets.graph import recipes
 from assets.lake import Address, Lake
-from assets.tables import connect, read_frame, write_frame
+from assets.tables import read_frame, write_frame
+from assets.training.leak import suspicion
 from assets.training.methods import METHODS
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 CANDIDATES, CHOICE = "candidates.parquet", "choice.json"
 PUBLISHED = "published"
-ITEM_TEXTS_ALONE = ("text-prior",)
-"""Methods that read no user texts."""
-SUSPECT = "not eligible: its user texts came from outside, and whoever wrote them may have seen validation pairs"
+SUSPECT = "not eligible: the user texts that it reads seem to know validation pairs"
 _TYPES = {
     "place": "INTEGER",
     "method": "VARCHAR",
@@ -121,15 +120,18 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     )
 
 
-def write_selection(lake: Lake, dataset: str, target: Path) -> dict[str, Any]:
+def write_selection(lake: Lake, dataset: str, target: Path, trusted: bool = False) -> dict[str, Any]:
     """Write `candidates.parquet` (one row a model, best first) and `choice.json`; return figures.
+
+    Args:
+        trusted: `trust_user_texts` of the catalogue entry: what reads user texts may be chosen whatever these know.
 
     Raises:
         LmmrecError: the dataset has no anchors' numbers yet.
     """
     import pandas as pd
 
-    candidates = read_candidates(lake, dataset)
+    candidates = read_candidates(lake, dataset, trusted)
     choice = choose(candidates)
     rows = candidate_rows(candidates, choice)
     write_frame(pd.DataFrame(rows, columns=list(_TYPES)), target / CANDIDATES, _TYPES)
@@ -159,15 +161,15 @@ def candidate_rows(candidates: Sequence[Candidate], choice: Choice) -> list[dict
     ]
 
 
-def read_candidates(lake: Lake, dataset: str) -> list[Candidate]:
+def read_candidates(lake: Lake, dataset: str, trusted: bool = False) -> list[Candidate]:
     """Trained models in the order of `METHODS`, then anchors; of each the cell that serves."""
-    suspect = imported_user_texts(lake, dataset)
+    suspect = "" if trusted else suspicion(lake, dataset)
     found = []
     for cell in selectable_cells(lake, dataset):
         method = recipes()[cell.asset].method
         assert method is not None
         assert cell.base_model is not None
-        excluded = suspect and METHODS[method].needs_text and method not in ITEM_TEXTS_ALONE
+        excluded = suspect and METHODS[method].reads_user_texts
         frame = read_frame(lake.path(cell) / VALIDATION)
         found.append(Candidate(method, cell.base_model, cell.seed, frame, SUSPECT if excluded else ""))
     anchors = read_frame(lake.read(Address("anchor_metrics", dataset)) / VALIDATION)
@@ -176,19 +178,6 @@ def read_candidates(lake: Lake, dataset: str) -> list[Candidate]:
         rows = anchors[anchors["base_model"] == name].drop(columns="base_model").reset_index(drop=True)
         found.append(Candidate(ANCHOR, str(name), None, rows))
     return found
-
-
-def imported_user_texts(lake: Lake, dataset: str) -> bool:
-    """True where user texts were not written here, from train alone."""
-    address = Address("validated_motivations", dataset)
-    if lake.record(address) is None:
-        return False
-    with connect() as connection:
-        found = connection.execute(
-            "SELECT 1 FROM read_parquet(?) WHERE provenance = 'imported' LIMIT 1",
-            [str(lake.path(address) / "users.parquet")],
-        ).fetchone()
-    return found is not None
 
 
 def read_choice(lake: Lake, dataset: str) -> dict[str, Any] | None:

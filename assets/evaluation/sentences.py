@@ -1,8 +1,7 @@
 """Which sentences of an item's motivation the text part of a score comes from.
 
-The sentences are read by the encoder that made the dataset's vectors; the formula is `models.closed_form.sentences`. An
-encoder that is bound to its corpus reads all texts again with the sentences among them; its new vectors are turned back
-onto the stored ones by least squares, and what that leaves goes to the remainder.
+The sentences are read by the encoder that made the dataset's vectors (`embeddings.beside`); the formula is
+`models.closed_form.sentences`.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from assets.embeddings.embed import encode_once, read_summaries
-from assets.embeddings.vectors import STORE, text_sha256
-from assets.evaluation.newcomers import known_texts
+from assets.embeddings.beside import known_texts, read_beside
+from assets.embeddings.embed import read_summaries
 from assets.lake import Address, Lake
 from models.errors import LmmrecError
 
@@ -87,26 +85,16 @@ def sentence_vectors(lake: Lake, dataset: str, sentences: list[str], encoder: Te
     Raises:
         LmmrecError: the sentences cannot be read here; the text says why.
     """
-    import numpy as np
-
     if encoder is None:
         raise LmmrecError("no encoder was given to read sentences with.")
     if encoder.name == "openai":
         raise LmmrecError("its sentences would have to be paid for: encoder openai is asked for whole texts only.")
-    texts = known_texts(lake, dataset, encoder)
-    store = lake.home / STORE
-    if not encoder.corpus_bound:
-        return encode_once(sentences, [text_sha256(each) for each in sentences], encoder, store)[0]
-    if len(texts) > MANY_TEXTS:
+    count = len(known_texts(lake, dataset, encoder))
+    if encoder.corpus_bound and count > MANY_TEXTS:
         raise LmmrecError(
-            f"encoder {encoder.name} would have to read all {len(texts):,} texts again, more than {MANY_TEXTS:,}."
+            f"encoder {encoder.name} would have to read all {count:,} texts again, more than {MANY_TEXTS:,}."
         )
-    together = [*texts, *sentences]
-    vectors, _ = encode_once(together, [text_sha256(each) for each in together], encoder, store)
-    folder = lake.path(Address("text_embeddings", dataset))
-    known = np.concatenate([np.load(folder / f"{entity}.npy", allow_pickle=False) for entity in ("users", "items")])
-    turn = np.linalg.lstsq(vectors[: len(texts)].astype(np.float64), known.astype(np.float64), rcond=None)[0]
-    return np.asarray(vectors[len(texts) :] @ turn)
+    return read_beside(lake, dataset, sentences, encoder)
 
 
 def _unsplit(own: float, others: float, why: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ METHODS = {
         _rival("rlmrec-con"),
         _rival("rlmrec-gen"),
         Method("lmmrec", ("full", "shuffled-text"), needs_text=True, code_version="1"),
-        Method("text-prior", ("full", "shuffled-text"), needs_text=True, code_version="1"),
+        Method("text-prior", ("full", "shuffled-text"), needs_text=True, code_version="2"),
     )
 }
 """Methods by name; the last of them that is there serves. A test holds the enhanced ones against `models.enhancers`."""

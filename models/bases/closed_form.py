@@ -111,13 +111,12 @@ class ClosedFormBase(Scored):
     @classmethod
     def scorer(cls, tensors: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
         model, part = cls.from_tensors(tensors), part_in(tensors)
+        return lambda user_idx: torch.from_numpy(_whole_scores(model, part, model.train[user_idx.cpu().numpy()]))
 
-        def score(user_idx: Tensor) -> Tensor:
-            rows = model.train[user_idx.cpu().numpy()]
-            plain = model.history_scores(rows)
-            return torch.from_numpy(plain if part is None else part.added_to(plain, rows))
-
-        return score
+    @classmethod
+    def scores_of(cls, tensors: Mapping[str, Tensor], rows: sp.csr_matrix) -> np.ndarray:
+        """(batch, items) binary histories of anybody, fitted on or not -> (batch, items) float32 scores."""
+        return _whole_scores(cls.from_tensors(tensors), part_in(tensors), rows)
 
     @classmethod
     def score(cls, tensors: Mapping[str, Tensor], user_idx: Tensor) -> Tensor:
@@ -154,6 +153,11 @@ class ClosedFormBase(Scored):
         factor = float(part.factors(model.history_scores(row), part.scores(row))[0])
         asked = part.asked_of(row, factor, item_idx)
         return TextReading(float(asked @ part.right[item_idx].astype(np.float64)), part.direction(asked, item_idx))
+
+
+def _whole_scores(model: ClosedFormBase, part: TextPart | None, rows: sp.csr_matrix) -> np.ndarray:
+    plain = model.history_scores(rows)
+    return plain if part is None else part.added_to(plain, rows)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from models.closed_form.ease import EaseFit
+from models.closed_form.text_part import spreads
 
 BISECTIONS = 60
 """Enough for a multiplier that is exact to single precision, from a bracket of 2^20."""
@@ -64,6 +65,13 @@ def ridge_to_histories(train: sp.csr_matrix, user_texts: np.ndarray, shrinkages:
         np.asarray(basis @ (wanted / (np.maximum(values, 0.0) + shrinkage * unit)[:, None]), dtype=np.float32)
         for shrinkage in shrinkages
     ]
+
+
+def history_and_text(history: np.ndarray, text: np.ndarray, weight: float) -> np.ndarray:
+    """z(history) + c z(text) in units of the history, (batch, items) float32: c = `weight`, z by row over the catalogue."""
+    spread = spreads(text)
+    factor = weight * spreads(history) / np.where(spread > 0.0, spread, 1.0)
+    return np.asarray(history + text * factor[:, None], dtype=np.float32)
 
 
 def exposure(warm_best: np.ndarray, cold_scores: np.ndarray, multiplier: float) -> float:

@@ -14,8 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from models.bases import BaseConfig, base_spec
-from models.closed_form.cold import ridge_to_histories
-from models.closed_form.text_part import spreads
+from models.closed_form.cold import history_and_text, ridge_to_histories
 from models.errors import LmmrecError
 from models.graph import binary_csr
 from models.progress import Silence, reporting_to
@@ -43,7 +42,11 @@ class ColdUsers:
     """The text alone."""
     both: Evaluation | None
     shrinkage: float
+    """mu of the text alone."""
     weight: float | None
+    """c of both."""
+    shrinkage_beside: float | None
+    """mu of the text in both."""
 
 
 def measure_cold_users(
@@ -91,15 +94,15 @@ def measure_cold_users(
     found = []
     for count in known:
         rows = _first(train[new], count, rng)
-
         number = _best([look(scores, 0) for scores in said])
         popular = np.repeat(counts[None, :], len(new), axis=0)
         history = model.history_scores(rows) if count else None
-        weight, both = None, None
+        weight, beside, both = None, None, None
         if history is not None:
-            mixed = [_sum(history, scores, weight) for scores in said for weight in WEIGHTS]
+            mixed = [history_and_text(history, scores, weight) for scores in said for weight in WEIGHTS]
             at = _best([look(scores, 0) for scores in mixed])
-            weight, both = WEIGHTS[at % len(WEIGHTS)], look(mixed[at], 1)
+            weight, beside = WEIGHTS[at % len(WEIGHTS)], SHRINKAGES[at // len(WEIGHTS)]
+            both = look(mixed[at], 1)
         found.append(
             ColdUsers(
                 known=count,
@@ -109,6 +112,7 @@ def measure_cold_users(
                 both=both,
                 shrinkage=SHRINKAGES[number],
                 weight=weight,
+                shrinkage_beside=beside,
             )
         )
     return found
@@ -123,13 +127,6 @@ def _first(train: sp.csr_matrix, count: int, rng: np.random.Generator) -> sp.csr
     kept = order[place < count]
     ones = np.ones(len(kept), dtype=np.float32)
     return binary_csr(sp.csr_matrix((ones, (owner[kept], train.indices[kept])), shape=train.shape))
-
-
-def _sum(history: np.ndarray, text: np.ndarray, weight: float) -> np.ndarray:
-    """z(history) + c z(text), in units of the history."""
-    spread = spreads(text)
-    factor = weight * spreads(history) / np.where(spread > 0.0, spread, 1.0)
-    return np.asarray(history + text * factor[:, None], dtype=np.float32)
 
 
 def _best(looks: Sequence[Evaluation]) -> int:

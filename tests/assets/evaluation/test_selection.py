@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ from assets.evaluation.selection import (
     Candidate,
     candidate_rows,
     choose,
-    imported_user_texts,
     read_candidate_rows,
     read_candidates,
     read_choice,
@@ -28,7 +28,10 @@ from assets.evaluation.selection import (
 )
 from assets.lake import Address, Lake
 from assets.tables import read_frame, read_matrix
+from assets.training.leak import ASSET as LEAK
+from assets.training.leak import VERDICT
 from tests.assets.evaluation.conftest import writing
+from tests.assets.evaluation.letters import Letters
 from tests.assets.evaluation.planted import BASE, REAL, SHUFFLED, plant
 from tests.assets.synthetic import DATASET, write_lake
 
@@ -76,10 +79,10 @@ def test_of_equals_the_earlier_is_published() -> None:
 
 
 def test_what_may_have_seen_validation_is_never_published() -> None:
-    choice = choose([candidate("base", "lightgcn", 0.0), candidate("lmmrec", "lightgcn", 0.3, excluded=SUSPECT)])
+    choice = choose([candidate("base", "lightgcn", 0.0), candidate("lmmrec", "lightgcn", 0.3, 0.05, SUSPECT)])
     assert choice.chosen.name == "lightgcn"
     rows = candidate_rows(
-        [candidate("base", "lightgcn", 0.0), candidate("lmmrec", "lightgcn", 0.3, excluded=SUSPECT)], choice
+        [candidate("base", "lightgcn", 0.0), candidate("lmmrec", "lightgcn", 0.3, 0.05, SUSPECT)], choice
     )
     assert [(row["method"], row["standing"]) for row in rows] == [("lmmrec", SUSPECT), ("base", "")]
 
@@ -153,21 +156,14 @@ def test_the_check_warns_of_an_anchor(tmp_path: Path) -> None:
     assert [(finding.passed, finding.severity) for finding in found] == [(True, "warning"), (False, "warning")]
 
 
-def test_user_texts_from_outside_are_told_from_those_written_here(tmp_path: Path) -> None:
-    import duckdb
-
-    lake = write_lake(tmp_path)
-    assert not imported_user_texts(lake, DATASET)
-    path = lake.path(Address("validated_motivations", DATASET)) / "users.parquet"
-    with duckdb.connect() as connection:
-        connection.execute(f"CREATE TABLE t AS SELECT * REPLACE ('imported' AS provenance) FROM '{path}'")
-        connection.execute(f"COPY t TO '{path.with_name('new')}' (FORMAT parquet)")
-    path.with_name("new").replace(path)
-    address = Address("validated_motivations", DATASET)
-    with lake.write(address, code_version="1", config={}, inputs={}) as draft:
-        for file in (path, path.with_name("items.parquet")):
-            (draft.path / file.name).write_bytes(file.read_bytes())
-    assert imported_user_texts(lake, DATASET)
+def test_what_reads_suspect_user_texts_is_left_out_unless_they_are_trusted(tmp_path: Path) -> None:
+    plant(tmp_path, {BASE: 0.0, REAL: 0.03}, seeds=(2023,), anchors={"als": -0.05})
+    lake = Lake(tmp_path)
+    with writing(lake, Address(LEAK, DATASET)) as draft:
+        (draft.path / VERDICT).write_text(json.dumps({"suspect": True, "said": "they know too much"}))
+    assert [one.name for one in read_candidates(lake, DATASET) if one.excluded] == ["lmmrec on lightgcn"]
+    assert not any(one.excluded for one in read_candidates(lake, DATASET, trusted=True))
+    assert select(lake)["published"] == "lightgcn"
 
 
 def test_an_anchor_is_published_as_it_was_measured(tmp_path: Path) -> None:
@@ -189,7 +185,8 @@ def test_an_anchor_is_published_as_it_was_measured(tmp_path: Path) -> None:
         stored.loc[stored["base_model"] == choice["base_model"], "recall_20"], again["recall_20"]
     )
     with writing(lake, Address("published_lists", DATASET)) as draft:
-        assert write_published(inputs, draft.path, 20)["users"] == read_matrix(inputs["split"], "train").shape[0]
+        figures = write_published(lake, DATASET, inputs, draft.path, 20, 0.0, Letters())
+    assert figures["users"] == read_matrix(inputs["split"], "train").shape[0]
     assert lists_of(lake, DATASET, None, None) == Address("published_lists", DATASET)
     assert not reads_text(lake, Address("published_lists", DATASET))
     rows = recommend(lake.home, DATASET, "u003", k=5)

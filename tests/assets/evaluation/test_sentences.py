@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,25 +19,11 @@ from models.enhancers import TextPriorConfig
 from models.training.checkpoint import load
 from models.training.config import TrainingConfig
 from tests.assets.evaluation.conftest import writing
-from tests.assets.synthetic import DATASET, DIMENSION, write_lake
+from tests.assets.evaluation.letters import Letters
+from tests.assets.synthetic import DATASET, write_lake
 
 pytestmark = pytest.mark.unit
 CELL = Address("text_prior_checkpoint", DATASET, "ease", variant="full", seed=2023)
-
-
-class Letters:
-    """A text's vector counts its letters; `bound` adds a number that hangs on how many texts there are."""
-
-    name, model = "test", "test"
-
-    def __init__(self, bound: bool = False) -> None:
-        self.corpus_bound = bound
-
-    def encode(self, texts: Sequence[str], keeper: object = None) -> np.ndarray:
-        found = np.array(
-            [[text.count(letter) for letter in "aeioustr"[:DIMENSION]] for text in texts], dtype=np.float32
-        )
-        return found + 1.0 + (len(texts) / 7 if self.corpus_bound else 0.0)
 
 
 @pytest.fixture(scope="module")
