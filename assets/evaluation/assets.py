@@ -60,6 +60,8 @@ LEADERBOARD = {
     "wilcoxon_p": ("DOUBLE", "p of the signed-rank test"),
     "t_p_holm": ("DOUBLE", "t_p after Holm's correction"),
     "wilcoxon_p_holm": ("DOUBLE", "wilcoxon_p after Holm's correction"),
+    "seeds_p": ("DOUBLE", "p of a test over users and seeds; empty for one seed"),
+    "seeds_p_holm": ("DOUBLE", "seeds_p after Holm's correction"),
     "verdict": ("VARCHAR", "better, worse or not significant"),
     "compared_seeds": ("BIGINT", "seeds that both sides have"),
 }

@@ -12,7 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.evaluation.pairing import METRICS, Subject, compare_columns, opened, paired_tables, verdict
+from assets.evaluation.pairing import (
+    METRICS,
+    Subject,
+    compare_columns,
+    differences_by_seed,
+    opened,
+    paired_tables,
+    verdict,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,6 +35,8 @@ _COMPARISON = (
     "wilcoxon_p",
     "t_p_holm",
     "wilcoxon_p_holm",
+    "seeds_p",
+    "seeds_p_holm",
 )
 
 
@@ -39,7 +49,8 @@ def build_leaderboard(warehouse: Path) -> list[dict[str, Any]]:
     * `num_seeds`, `num_users`, `train_seconds` (mean over seeds);
     * against the bare base model, None where there is nothing to compare: `base_mean`, `difference`, `relative`, `low` and
       `high` (95 % bootstrap interval of the difference, over users), `effect_size` (Cohen's d of the paired differences),
-      `t_p`, `wilcoxon_p`, both again with `_holm`, `verdict` (`better`, `worse`, `not significant`) and `compared_seeds`.
+      `t_p`, `wilcoxon_p`, and `seeds_p` of a test over users and seeds (None for one seed), each again with `_holm`, `verdict`
+      (`better`, `worse`, `not significant`) and `compared_seeds`.
 
     Raises:
         LmmrecError: there is no warehouse.
@@ -60,7 +71,8 @@ class Comparer:
         if (one, other) not in self._made:
             left, right, seeds = paired_tables(self.connection, one, other)
             names = [f"{metric}_{k}" for metric, k in METRICS] if seeds and not left.empty else []
-            compared = compare_columns(left, right, names)
+            by_seed = differences_by_seed(self.connection, one, other, seeds) if len(seeds) > 1 and names else None
+            compared = compare_columns(left, right, names, by_seed)
             self._made[one, other] = {name: {**found, "num_seeds": len(seeds)} for name, found in compared.items()}
         return self._made[one, other]
 
@@ -74,7 +86,7 @@ def leaderboard_rows(comparer: Comparer) -> list[dict[str, Any]]:
         compared = {} if stands_alone else comparer.against(subject, subject.base)
         found = compared.get(f"{row['metric']}_{row['k']}")
         row["base_mean"] = found["other_mean"] if found else None
-        row.update({name: found[name] if found else None for name in _COMPARISON})
+        row.update({name: found.get(name) if found else None for name in _COMPARISON})
         row["verdict"] = verdict(found) if found else None
         row["compared_seeds"] = found["num_seeds"] if found else None
     return rows

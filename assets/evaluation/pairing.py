@@ -2,12 +2,12 @@
 
 A subject is one row of a table: dataset, base model, method, variant, protocol. Two subjects are compared over the users
 and the seeds that both have, on per-user metrics averaged over those seeds (evaluation_protocol, section 5). The tests
-themselves are `models.ranking.significance`.
+themselves are `models.ranking.significance`, and `models.ranking.crossed` over seeds as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,9 @@ from models.errors import LmmrecError
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 METRICS = tuple((metric, k) for metric in ("recall", "ndcg") for k in (5, 10, 20))
 """The metrics that exist per user, in the order of the tables; one Holm family."""
@@ -109,18 +111,46 @@ def paired_tables(
     return left.loc[shared], right.loc[shared], seeds
 
 
-def compare_columns(left: pd.DataFrame, right: pd.DataFrame, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+def differences_by_seed(
+    connection: duckdb.DuckDBPyConnection, one: Subject, other: Subject, seeds: Sequence[int]
+) -> dict[str, NDArray[np.float64]]:
+    """Per metric the (users, seeds) differences of `one` and `other`, over the users that both have."""
+    import pandas as pd
+
+    columns = [f"{metric}_{k}" for metric, k in METRICS]
+    found = {}
+    for seed in seeds:
+        left, right = (user_table(connection, subject, [seed])[columns] for subject in (one, other))
+        found[seed] = (left - right).dropna()
+    joined = pd.concat(found, axis=1, join="inner")
+    return {name: joined.xs(name, axis=1, level=1).to_numpy() for name in columns}
+
+
+def compare_columns(
+    left: pd.DataFrame,
+    right: pd.DataFrame,
+    columns: Sequence[str],
+    by_seed: Mapping[str, NDArray[np.float64]] | None = None,
+) -> dict[str, dict[str, Any]]:
     """Paired comparison of each column, p-values Holm-adjusted over the columns.
 
     Args:
         left: what is tested, one row a user.
         right: what it is tested against, the same rows.
         columns: names of metrics; one Holm family.
+        by_seed: (users, seeds) differences of each column, two seeds or more; None where there are fewer.
 
     Returns:
-        Column -> figures as `figures` gives them; empty where there are fewer than two users.
+        Column -> figures as `figures` gives them, and `seeds_p`, that of a test over users and seeds; empty where there are
+        fewer than two users.
     """
-    return adjusted({column: figures(left[column].to_numpy(), right[column].to_numpy()) for column in columns})
+    from models.ranking.crossed import over_users_and_seeds
+
+    made = {column: figures(left[column].to_numpy(), right[column].to_numpy()) for column in columns}
+    for column, found in made.items():
+        if found is not None:
+            found["seeds_p"] = None if by_seed is None else over_users_and_seeds(by_seed[column])
+    return adjusted(made)
 
 
 def figures(left: Any, right: Any) -> dict[str, Any] | None:
@@ -149,12 +179,13 @@ def figures(left: Any, right: Any) -> dict[str, Any] | None:
 
 
 def adjusted(family: dict[str, dict[str, Any] | None]) -> dict[str, dict[str, Any]]:
-    """The comparisons of one family with `t_p_holm` and `wilcoxon_p_holm`; those that could not be made are left out."""
+    """The comparisons of one family with each p Holm-adjusted beside it, as `…_holm`; what could not be made is left out."""
     from models.ranking.significance import holm
 
     made = {name: dict(found) for name, found in family.items() if found is not None}
-    for p in ("t_p", "wilcoxon_p"):
-        for found, value in zip(made.values(), holm([found[p] for found in made.values()]), strict=True):
+    for p in ("t_p", "wilcoxon_p", "seeds_p"):
+        told = [found for found in made.values() if found.get(p) is not None]
+        for found, value in zip(told, holm([found[p] for found in told]), strict=True):
             found[f"{p}_holm"] = value
     return made
 
@@ -164,6 +195,12 @@ def verdict(comparison: dict[str, Any]) -> str:
     if not comparison["t_p_holm"] < SIGNIFICANT:
         return "not significant"
     return "better" if comparison["difference"] > 0 else "worse"
+
+
+def holds_for_other_seeds(comparison: dict[str, Any]) -> bool | None:
+    """Whether the difference is also more than the chance of training; None where one seed cannot tell."""
+    value = comparison.get("seeds_p_holm")
+    return None if value is None else bool(value < SIGNIFICANT)
 
 
 _IS_SUBJECT = "dataset = ? AND base_model = ? AND method = ? AND variant = ? AND protocol = ?"

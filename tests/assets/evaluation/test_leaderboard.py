@@ -48,6 +48,7 @@ def test_a_planted_gain_is_found_in_the_right_direction(warehouse: Path) -> None
     assert len(rows) == 12
     for row in rows:
         assert row["verdict"] == "better"
+        assert row["t_p"] < row["seeds_p"] < row["seeds_p_holm"] < 0.05
         assert 0.02 < row["low"] < row["difference"] < row["high"] < 0.04
         assert row["difference"] == pytest.approx(row["mean"] - row["base_mean"])
 
@@ -100,6 +101,7 @@ def test_only_common_seeds_are_compared(tmp_path: Path) -> None:
     assert row["compared_seeds"] == 1
     with opened(warehouse) as connection:
         expected = user_table(connection, subject("base"), [2])["recall_5"].mean()
+    assert row["seeds_p"] is None
     strict = next(r for r in accuracy(rows_of(warehouse, *REAL)) if r["protocol"] == "strict")
     assert strict["base_mean"] == pytest.approx(expected)
 
