@@ -155,7 +155,12 @@ def _all_metrics(lake: Lake, address: Address) -> Sequence[Address]:
 
 
 def _report_inputs(lake: Lake, address: Address) -> Sequence[Address]:
-    return [Address("leaderboard"), *_all_metrics(lake, address)]
+    shown = ("selection", "published_lists", "cold_item_metrics", "cold_user_metrics")
+    return [
+        Address("leaderboard"),
+        *_all_metrics(lake, address),
+        *(cell for asset in shown for cell in lake.cells(asset)),
+    ]
 
 
 def _nothing(address: Address, situation: Situation) -> Mapping[str, Any]:
@@ -254,8 +259,8 @@ RECIPES = (
         asset="report",
         group="evaluation",
         scope="all",
-        code_version="1",
-        upstream=("leaderboard",),
+        code_version="2",
+        upstream=("published_lists", "cold_user_metrics", "leaderboard"),
         inputs=_report_inputs,
         config=_nothing,
     ),

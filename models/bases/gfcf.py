@@ -26,8 +26,8 @@ from models.errors import LmmrecError
 
 MANY_PAIRS = 2_000_000
 """Above this many train pairs fewer settings are tried."""
-RANKS, ALPHAS, POPULARITY_POWERS = (128, 64, 256, 32), (0.3, 0.1, 1.0), (0.0, -0.1, 0.1, 0.2)
-"""What is tried where settings are left open, the default first."""
+RANKS, ALPHAS, POPULARITY_POWERS = (128, 64, 256, 32, 16), (0.3, 0.1, 1.0), (0.0, -0.1, 0.1, 0.2)
+"""What is tried where settings are left open, the default first; everything that the anchor tries is among it."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from typing import Any
 
 import click
 
+_ROUNDING = 1e-6
+"""Share of the text part below which what comes through other items' texts is rounding: most forms read none of them."""
+
 
 @click.command("explain", short_help="Show why an item suits a user.")
 @click.argument("dataset")
@@ -77,7 +80,8 @@ def _show_text_parts(parts: dict[str, Any], whole: float) -> None:
         rows.append({"of the item's motivation": "(as a whole, beyond its sentences)", "adds": parts["text_remainder"]})
     else:
         rows.append({"of the item's motivation": "(the whole text)", "adds": parts["text_remainder"]})
-    rows.append({"of the item's motivation": "(texts of items that go with it)", "adds": parts["other_texts"]})
+    if abs(parts["other_texts"]) > _ROUNDING * abs(whole):
+        rows.append({"of the item's motivation": "(texts of items that go with it)", "adds": parts["other_texts"]})
     click.echo()
     show_table(rows, ["of the item's motivation", "adds"], f"where the text part {whole:.4g} is read")
     if parts["sentences_note"]:

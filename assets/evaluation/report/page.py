@@ -15,6 +15,7 @@ from typing import Any
 from assets.evaluation.leaderboard import Comparer, leaderboard_rows
 from assets.evaluation.pairing import METRICS, Subject, opened, subjects
 from assets.evaluation.report import statements
+from assets.evaluation.report.newness import New, Published, new_items, newcomers, published
 from assets.evaluation.report.pictures import Picture, curve_pictures, difference_pictures, slice_pictures, versus
 from assets.evaluation.report.samples import (
     Motivated,
@@ -59,11 +60,15 @@ class Section:
     materialisations: Table | None = None
     motivations: list[Motivated] = field(default_factory=list)
     shoppers: list[Shopper] = field(default_factory=list)
+    published: Published = field(default_factory=Published)
+    new_items: New = field(default_factory=New)
+    newcomers: New = field(default_factory=New)
 
     @property
     def tables(self) -> list[Table]:
         pictured = [picture.table for picture in self.slices]
-        single = [self.beyond, self.record, self.cost, self.materialisations]
+        new = [self.published.candidates, self.new_items.table, self.newcomers.table]
+        single = [self.beyond, *new, self.record, self.cost, self.materialisations]
         return [table for table in (*self.results, *self.tests, *pictured, *single) if table is not None]
 
 
@@ -136,6 +141,8 @@ def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], know
     section.record = dataset_record(lake, dataset)
     section.cost = cost_table(connection, dataset)
     section.materialisations = materialisations_table(connection, dataset)
+    section.published = published(lake, dataset)
+    section.new_items, section.newcomers = new_items(lake, dataset), newcomers(lake, dataset)
     section.motivations = motivation_samples(connection, lake, dataset)
     for base_model in sorted({one.base_model for one in known if one.method == "base"}):
         section.shoppers += shoppers(connection, lake, dataset, base_model)

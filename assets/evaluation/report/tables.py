@@ -91,8 +91,10 @@ def metric_name(metric: str, k: int | None) -> str:
 
 
 def subject_name(subject: Subject) -> str:
-    """`LightGCN`, `LightGCN + LMMRec`, `LightGCN + LMMRec (shuffled text)`; anchors by their own name."""
-    if subject.is_anchor or (subject.method, subject.variant) == ("base", "full"):
+    """`LightGCN`, `LightGCN + LMMRec`, `LightGCN + LMMRec (shuffled text)`, `EASE (anchor)`: some anchors are bases, too."""
+    if subject.is_anchor:
+        return f"{display_name(subject.base_model)} (anchor)"
+    if (subject.method, subject.variant) == ("base", "full"):
         return display_name(subject.base_model)
     variant = "" if subject.variant == "full" else f" ({subject.variant.replace('-', ' ')})"
     method = "" if subject.method == "base" else f" + {display_name(subject.method)}"

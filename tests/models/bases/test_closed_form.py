@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from assets.training.curve import SETTING as SETTING_OF_CURVES
+from models.anchors import ANCHORS
 from models.attribution import attribute, text_reading
 from models.bases import BASES, BaseConfig, EaseConfig, GFCFConfig, LightGCNConfig, base_spec
 from models.bases import ease as ease_module
@@ -91,6 +92,12 @@ class TestGFCF(FormulaBehaviour):
 def test_every_closed_form_inherits_the_suite() -> None:
     inherited = {suite.base.name for suite in FormulaBehaviour.__subclasses__()}
     assert inherited == {name for name, spec in BASES.items() if spec.closed_form}
+
+
+def test_the_filter_is_tuned_no_less_than_the_anchor_that_it_stands_beside() -> None:
+    grid = base_spec("gfcf").formula().grid(GFCFConfig(), binary_csr(DATA.train))
+    tried = {(chosen.rank, chosen.alpha) for chosen in grid if chosen.popularity_power == 0.0}
+    assert {(setting["rank"], setting["alpha"]) for setting in ANCHORS["gfcf"].GRID} <= tried
 
 
 def test_ease_scores_by_its_formula() -> None:
