@@ -43,6 +43,8 @@ class Request:
     base_models: tuple[str, ...] = ("lightgcn",)
     methods: tuple[str, ...] = ("base", "lmmrec")
     seeds: tuple[int, ...] = (2023,)
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By method, in the place of those that the method usually has."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Recipe:
     by_default: bool = True
     """False where only a request that names the method makes this asset."""
 
+    def variants_in(self, request: Request) -> tuple[str, ...]:
+        """The variants that `request` wants of this asset's method."""
+        return request.variants.get(self.method or "", self.variants)
+
     def cells(self, request: Request) -> list[Address]:
         """The partitions of this asset that `request` asks for."""
         if self.for_methods and not set(self.for_methods) & set(request.methods):
@@ -92,7 +98,7 @@ class Recipe:
             Address(self.asset, request.dataset, base_model, variant=variant, seed=seed)
             for base_model in request.base_models
             if goes_with(base_model, self.method)
-            for variant in self.variants
+            for variant in self.variants_in(request)
             for seed in request.seeds
         ]
 

@@ -113,7 +113,9 @@ def run_config(
     methods = [method for method in request.methods if base_model is None or goes_with(base_model, method)]
     for asset in assets:
         if recipes[asset].scope == "cell":
-            ops[asset] = {"config": {"seeds": list(request.seeds), "variants": list(recipes[asset].variants)}}
+            ops[asset] = {
+                "config": {"seeds": list(request.seeds), "variants": list(recipes[asset].variants_in(request))}
+            }
         elif recipes[asset].scope == "method":
             ops[asset] = {"config": {"methods": methods}}
     return {"ops": ops} if ops else {}

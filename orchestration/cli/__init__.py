@@ -19,6 +19,7 @@ from orchestration.threads import wait_politely
 
 _COMMANDS = {
     "run": "Make what is missing or stale of DATASET, up to recommendations and report.",
+    "experiment": "Make the table of a paper: every method and control over several seeds, with tests.",
     "metrics": "Show the numbers in the warehouse.",
     "recommend": "Show the top items of one user.",
     "explain": "Show why an item suits a user.",

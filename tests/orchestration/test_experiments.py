@@ -1,0 +1,62 @@
+"""What an experiment asks for: the rows of Table I, once each, as cells that any other run shares."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.graph import recipes
+from assets.lake import Address
+from assets.recipes import Request
+from assets.training.data import CONTROLS
+from models.enhancers import ENHANCERS
+from orchestration.experiments import SEEDS, table_one
+from orchestration.plan import pairs_left_out
+from orchestration.retraining import run_config
+
+pytestmark = pytest.mark.unit
+
+
+def cells(requests: tuple[Request, ...]) -> list[Address]:
+    """Checkpoints that are asked for."""
+    trained = [recipe for recipe in recipes().values() if recipe.group == "training" and recipe.scope == "cell"]
+    return [cell for request in requests for recipe in trained for cell in recipe.cells(request)]
+
+
+def rows(base_model: str, requests: tuple[Request, ...]) -> set[tuple[str, str | None]]:
+    return {(cell.asset, cell.variant) for cell in cells(requests) if cell.base_model == base_model}
+
+
+def test_table_one_is_base_rivals_lmmrec_and_its_controls_over_all_seeds() -> None:
+    found = table_one("demo", "lightgcn")
+    rivals = {f"{name}_checkpoint" for name in ("uist", "once", "autograph", "rlmrec_con")}
+    assert rows("lightgcn", found) == {
+        ("base_checkpoint", "full"),
+        *((rival, "full") for rival in rivals),
+        *(("lmmrec_checkpoint", variant) for variant in ("full", *CONTROLS)),
+    }
+    assert {cell.seed for cell in cells(found) if cell.base_model == "lightgcn"} == set(SEEDS)
+    assert len(cells(found)) == len(set(cells(found)))
+
+
+def test_the_strong_bases_stand_beside_it_with_and_without_texts() -> None:
+    found = table_one("demo", "weightedgcl")
+    for strong in ("ease", "gfcf"):
+        assert {asset for asset, _ in rows(strong, found)} == {"base_checkpoint", "text_prior_checkpoint"}
+        assert {cell.seed for cell in cells(found) if cell.base_model == strong} == {SEEDS[0]}
+
+
+def test_every_control_gives_each_enhancer_on_embeddings_that_is_asked_for_both() -> None:
+    found = table_one("demo", "lightgcn", every_control=True)
+    for name in found[0].methods[1:]:
+        assert ENHANCERS[name].needs_text
+        asset = f"{name.replace('-', '_')}_checkpoint"
+        assert {variant for one, variant in rows("lightgcn", found) if one == asset} == {"full", *CONTROLS}
+
+
+def test_every_pair_that_it_asks_for_can_be_trained_and_is_told_its_variants() -> None:
+    for request in table_one("demo", "polycf"):
+        assert not pairs_left_out(request)
+    request = table_one("demo", "lightgcn", (1, 2))[0]
+    config = run_config(request, recipes(), ("lmmrec_checkpoint", "uist_metrics"))
+    assert config["ops"]["lmmrec_checkpoint"]["config"] == {"seeds": [1, 2], "variants": ["full", *CONTROLS]}
+    assert config["ops"]["uist_metrics"]["config"] == {"seeds": [1, 2], "variants": ["full"]}
