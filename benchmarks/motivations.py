@@ -78,7 +78,7 @@ def measured(prompts: int, settings: dict[str, Any], concurrency: int) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--prompts", type=int, default=6_400)
+    parser.add_argument("--prompts", type=int, default=32_000)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--name", default="motivations")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)

@@ -145,7 +145,7 @@ def _answers(
             if isinstance(outcome, Answered):
                 tally.cached += outcome.cached
                 row = MotivationRow.of_answer(index, name, outcome.answer, model.provenance, sha256)
-                if sieve.passes(row, request):
+                if sieve.passes(row, request, outcome.blemishes):
                     tally.answered.add(index)
                     yield row
             else:

@@ -15,7 +15,7 @@ from typing import Any
 from assets.motivations.tables import MOTIVATION_TYPES, MOTIVATIONS, MotivationRow, readable, write_rows
 from assets.tables import connect, read_column
 from models.language.chat import ChatRequest
-from models.language.quality import hard, judge_case
+from models.language.quality import LAWS_OF_IDS, RULES, hard, judge_case
 from models.language.quality.case import Case, Origin
 from models.language.quality.identifiers import telling_ids
 
@@ -45,12 +45,18 @@ class Sieve:
         self.reasons: dict[int, str] = {}
         """Index -> why its answer is not published."""
 
-    def passes(self, row: MotivationRow, request: ChatRequest | None = None) -> bool:
-        """Whether an answer or an imported text (which has no request) may be published; each is asked about once."""
-        flaws = judge_case(case_of(row, request, self._ids))
+    def passes(
+        self, row: MotivationRow, request: ChatRequest | None = None, blemishes: tuple[str, ...] | None = None
+    ) -> bool:
+        """Whether an answer or an imported text (which has no request) may be published; each is asked about once.
+
+        `blemishes` are those of `Answered`: what its chat model judged is not judged again.
+        """
+        flaws = judge_case(case_of(row, request, self._ids), RULES if blemishes is None else LAWS_OF_IDS)
         laws = [flaw.rule for flaw in hard(flaws)]
         if not laws:
             self._blemishes.update(flaw.rule for flaw in flaws)
+            self._blemishes.update(blemishes or ())
             return True
         self._laws.update(laws)
         self.reasons[row.entity_idx] = f"quarantined: {', '.join(laws)}"

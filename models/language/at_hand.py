@@ -7,8 +7,9 @@ time; `ask_again` forgets the latter.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from models.language.chat import Answered, Outcome, Unanswered
+from models.language.chat import Outcome, Unanswered
 from models.language.motivation import SCHEMA_VERSION, UnusableAnswerError
 from models.language.quality import LAWS_VERSION
 from models.language.questions import Question
@@ -34,7 +35,7 @@ def given_up_row(name: str, model: str, outcome: Outcome) -> GivenUp | None:
 def _outcome(question: Question, raw: str | None, reason: str | None) -> Outcome | None:
     if raw is not None:
         try:
-            return Answered(question.request.id, question.parse(raw), cached=True)
+            return replace(question.parse(raw), cached=True)
         except UnusableAnswerError:
             return None
     return None if reason is None else Unanswered(question.request.id, reason, final=True)

@@ -74,6 +74,8 @@ class Answered:
     usage: Usage = field(default=Usage())
     cached: bool = False
     """True where it was paid for earlier."""
+    blemishes: tuple[str, ...] | None = None
+    """The soft laws that it breaks, where all but `quality.LAWS_OF_IDS` were asked about it; None where nobody asked."""
 
 
 @dataclass(frozen=True)

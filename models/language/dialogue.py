@@ -11,7 +11,6 @@ from typing import Any
 
 from models.language.chat import Answered, Outcome, Unanswered, Usage
 from models.language.dialect import Dialect, Form
-from models.language.motivation import MotivationAnswer
 from models.language.questions import MAX_REASKS, Question
 from models.language.verdict import Ok, Quarantine, Reask, Retry
 
@@ -56,13 +55,13 @@ class Dialogue:
         cap = f"{self.row_tokens:,} tokens, LMMREC_CHAT_ROW_TOKENS"
         return self._end(f"the next call would exceed the cap of one row ({cap})", final=False)
 
-    def hear(self, verdict: Ok[MotivationAnswer] | Reask | Quarantine | Retry, dialect: Dialect) -> Outcome | None:
+    def hear(self, verdict: Ok[Answered] | Reask | Quarantine | Retry, dialect: Dialect) -> Outcome | None:
         """The outcome; None where the question is put once more, in the turn that this sets."""
         turn = self.turn
         if isinstance(verdict, Ok | Reask) or (isinstance(verdict, Quarantine) and verdict.status is None):
             dialect.understood(turn.form)
         if isinstance(verdict, Ok):
-            return Answered(self.question.request.id, verdict.value, self.usage)
+            return replace(verdict.value, usage=self.usage)
         if isinstance(verdict, Retry):
             if turn.retries == self.max_retries:
                 return self._end(
@@ -93,5 +92,5 @@ class Dialogue:
 def for_twin(request_id: str, outcome: Outcome) -> Outcome:
     """The same outcome for an equal request: paid once."""
     if isinstance(outcome, Answered):
-        return Answered(request_id, outcome.answer, cached=True)
+        return replace(outcome, id=request_id, usage=Usage(), cached=True)
     return replace(outcome, id=request_id, usage=Usage())

@@ -21,11 +21,10 @@ from models.language.batch_book import BatchBook, Chunk, Line
 from models.language.batch_results import BatchResults, body_or_failure, read_results, tokens_of
 from models.language.batch_service import ENDED, BatchService
 from models.language.budget import Budget
-from models.language.chat import ChatConfig, ChatRequest, Expense, Outcome, Usage
+from models.language.chat import Answered, ChatConfig, ChatRequest, Expense, Outcome, Usage
 from models.language.dialect import Dialect
 from models.language.dialogue import Dialogue, Turn, for_twin
 from models.language.gateway import Gateway
-from models.language.motivation import MotivationAnswer
 from models.language.openai_chat import OpenAIChatModel
 from models.language.prices import batch_share
 from models.language.questions import Question, question_of
@@ -259,7 +258,7 @@ class _Work:
         name, model = line.request_sha256, self.config.model
         question = self.questions[name]
         status, body, failure = body_or_failure(results.replies.get(name))
-        verdict: Verdict[MotivationAnswer] = question.read(body) if failure is None else failure
+        verdict: Verdict[Answered] = question.read(body) if failure is None else failure
         stated = tokens_of(body) if failure is None else (0, 0)
         tokens = stated or question.expected_tokens
         attempt = Attempt(
@@ -326,5 +325,5 @@ class _Read:
     """One line of a batch, judged."""
 
     attempt: Attempt
-    verdict: Verdict[MotivationAnswer]
+    verdict: Verdict[Answered]
     answer: Answer | None

@@ -25,12 +25,16 @@ from models.language.workers import run_in_order
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+    from openai._types import RequestOptions
 
-_LOOKED_UP_AT_ONCE = 64
+_LOOKED_UP_AT_ONCE = 8
+"""More at once would save little, and hold up the event loop for as long as ten requests take."""
 _WORKERS_PER_SLOT = 2
 """Questions that wait before a retry hold no place in flight; others take it meanwhile."""
 _ATTEMPTS_PER_TURN = 2
 """Failures before a plainer form is considered: some endpoints answer 500 to a form that they do not know."""
+_UNREPEATED: RequestOptions = {"idempotency_key": "none"}
+"""Never sent: the SDK draws a random key for repetitions of its own, which it is told not to make."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ class _Talk:
         while outcome is None:
 
             async def send() -> Any:
-                return await client.post("/chat/completions", body=dialogue.body(self.config.model), cast_to=object)
+                body = dialogue.body(self.config.model)
+                return await client.post("/chat/completions", body=body, cast_to=object, options=_UNREPEATED)
 
             failed = dialogue.turn.retries * _ATTEMPTS_PER_TURN
             called = await self.gateway.call(

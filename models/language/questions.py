@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from models.language.chat import ChatConfig, ChatRequest, Expense
+from models.language.chat import Answered, ChatConfig, ChatRequest, Entity, Expense
 from models.language.dialect import Form
-from models.language.motivation import SCHEMA_VERSION, MotivationAnswer, UnusableAnswerError, json_schema, parse_answer
+from models.language.motivation import SCHEMA_VERSION, UnusableAnswerError, json_schema, parse_answer
 from models.language.prices import find_price
 from models.language.quality import complaint, hard, judge_answer
-from models.language.store import request_sha256
+from models.language.request_name import PLACEHOLDER, SharedRequest
 from models.language.text import estimate_tokens
 from models.language.verdict import Ok, Quarantine, Reask
 
@@ -54,7 +54,7 @@ class Question:
             messages.append({"role": "user", "content": said})
         return form.body(model, messages, _schema(), OUTPUT_TOKENS[request.entity] * (2 if longer else 1))
 
-    def read(self, reply: Any) -> Ok[MotivationAnswer] | Reask | Quarantine:
+    def read(self, reply: Any) -> Ok[Answered] | Reask | Quarantine:
         """Whether a chat completion (decoded JSON, whatever the endpoint made of it) holds a valid answer."""
         choices = reply.get("choices") if isinstance(reply, Mapping) else None
         choice = _mapping(choices[0] if isinstance(choices, list) and choices else None)
@@ -69,17 +69,18 @@ class Question:
         except UnusableAnswerError as error:
             return Reask(str(error))
 
-    def parse(self, raw: str) -> MotivationAnswer:
-        """The answer in a raw text.
+    def parse(self, raw: str) -> Answered:
+        """The answer in a raw text, judged.
 
         Raises:
             UnusableAnswerError: it breaks the schema, or a law of `quality` that forbids publication.
         """
         request = self.request
         answer = parse_answer(raw, {source.source_id for source in request.sources}, request.max_words)
-        if flaws := hard(judge_answer(request, answer)):
-            raise UnusableAnswerError(complaint(flaws))
-        return answer
+        flaws = judge_answer(request, answer)
+        if broken := hard(flaws):
+            raise UnusableAnswerError(complaint(broken))
+        return Answered(request.id, answer, blemishes=tuple(flaw.rule for flaw in flaws))
 
 
 def question_of(request: ChatRequest, config: ChatConfig) -> Question:
@@ -87,13 +88,16 @@ def question_of(request: ChatRequest, config: ChatConfig) -> Question:
 
     The name speaks of the form that is tried first; which form an endpoint takes in the end is no part of it.
     """
-    identity = {
-        "endpoint": config.base_url or "default",
-        "prompt_version": request.prompt_version,
-        "schema_version": SCHEMA_VERSION,
-    }
-    body = Question("", request).body(config.model, Form())
-    return Question(request_sha256(body | identity), request)
+    around = _around(config.model, config.base_url, request.entity, request.system, request.prompt_version)
+    return Question(around.name(request.user), request)
+
+
+@lru_cache(maxsize=16)
+def _around(model: str, base_url: str | None, entity: Entity, system: str, prompt_version: str) -> SharedRequest:
+    """All of the named request but what the user says: the same for all users, and for all items, of a run."""
+    identity = {"endpoint": base_url or "default", "prompt_version": prompt_version, "schema_version": SCHEMA_VERSION}
+    blank = ChatRequest("", entity, system, PLACEHOLDER, (), 0, prompt_version)
+    return SharedRequest(Question("", blank).body(model, Form()) | identity)
 
 
 def expense_of(questions: Iterable[Question], model: str) -> Expense:

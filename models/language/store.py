@@ -8,16 +8,15 @@ into one transaction, and a write counts as done when it is on disk.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,20 @@ VERSION = 1
 """Of the tables; a newer file is refused, an older one would be brought up to date here."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
-    request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, raw TEXT NOT NULL, created_at REAL NOT NULL) WITHOUT ROWID;
+    request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, raw TEXT NOT NULL, created_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS given_up (
     request_sha256 TEXT PRIMARY KEY, model TEXT NOT NULL, reason TEXT NOT NULL, laws TEXT NOT NULL,
-    created_at REAL NOT NULL) WITHOUT ROWID;
+    created_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS attempts (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,
     request_sha256 TEXT NOT NULL, attempt INTEGER NOT NULL, status INTEGER, outcome TEXT NOT NULL,
     input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, estimated INTEGER NOT NULL,
     cost_usd REAL NOT NULL, latency_s REAL NOT NULL);
 """
+_ATTEMPT_COLUMNS = (
+    "at, endpoint, model, request_sha256, attempt, status, outcome, "
+    "input_tokens, output_tokens, estimated, cost_usd, latency_s"
+)
 _AT_ONCE = 500
 _PATIENCE_S = 60.0
 """For another process that writes."""
@@ -85,12 +88,8 @@ class GivenUp:
 
 
 Row = Attempt | Answer | GivenUp
-
-
-def request_sha256(request: Mapping[str, Any]) -> str:
-    """Names a request by everything that decides its answer."""
-    canonical = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
+_Done = Future[None] | asyncio.Future[None]
+"""Somebody who waits for rows to be on disk, in a thread or in an event loop."""
 
 
 class Store:
@@ -102,7 +101,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Row], Future[None]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Row], _Done] | None] = queue.SimpleQueue()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect()
@@ -174,7 +173,9 @@ class Store:
 
     async def written(self, *rows: Row) -> None:
         """`submit`, and wait without holding up the event loop."""
-        await asyncio.wrap_future(self.submit(*rows))
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.put((rows, written))
+        await written
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=_PATIENCE_S, isolation_level=None)
@@ -194,11 +195,7 @@ class Store:
                 last = None in group
                 jobs = [job for job in group if job is not None]
                 failure = _write_group(connection, [row for rows, _ in jobs for row in rows])
-                for _, written in jobs:
-                    if failure is None:
-                        written.set_result(None)
-                    else:
-                        written.set_exception(self._refusal(failure))
+                _settle([done for _, done in jobs], None if failure is None else self._refusal(failure))
 
     def _refusal(self, error: sqlite3.Error) -> LmmrecError:
         return LmmrecError(
@@ -221,21 +218,52 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             return
 
 
+def _settle(waiting: Iterable[_Done], error: LmmrecError | None) -> None:
+    """Tells everybody who waits; an event loop is woken once for all that wait in it."""
+    of_loops: dict[asyncio.AbstractEventLoop, list[_Done]] = {}
+    for done in waiting:
+        if isinstance(done, Future):
+            _tell([done], error)
+        else:
+            of_loops.setdefault(done.get_loop(), []).append(done)
+    for loop, some in of_loops.items():
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(_tell, some, error)
+
+
+def _tell(waiting: Iterable[_Done], error: LmmrecError | None) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
 def _write_group(connection: sqlite3.Connection, rows: Sequence[Row]) -> sqlite3.Error | None:
     if not rows:
         return None
     now = time.time()
-    attempts = [(now, *astuple(row)) for row in rows if isinstance(row, Attempt)]
-    answers = [(*astuple(row), now) for row in rows if isinstance(row, Answer)]
-    given_up = [(*astuple(row), now) for row in rows if isinstance(row, GivenUp)]
+    attempts = [(now, *vars(row).values()) for row in rows if isinstance(row, Attempt)]
+    answers = [(*vars(row).values(), now) for row in rows if isinstance(row, Answer)]
+    given_up = [(*vars(row).values(), now) for row in rows if isinstance(row, GivenUp)]
     try:
         connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(f"INSERT INTO attempts VALUES (NULL{', ?' * 12})", attempts)
-        connection.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", answers)
-        connection.executemany("INSERT OR REPLACE INTO given_up VALUES (?, ?, ?, ?, ?)", given_up)
+        _insert(connection, f"INSERT INTO attempts ({_ATTEMPT_COLUMNS}) VALUES", attempts)
+        _insert(connection, "INSERT OR REPLACE INTO answers VALUES", answers)
+        _insert(connection, "INSERT OR REPLACE INTO given_up VALUES", given_up)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         return error
     return None
+
+
+def _insert(connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Many rows in one step of SQLite: after each step this thread has to wait for its turn among Python's threads."""
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        marks = f"({', '.join('?' * len(some[0]))})"
+        connection.execute(f"{statement} {', '.join([marks] * len(some))}", list(chain.from_iterable(some)))

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from models.errors import LmmrecError
 from models.language.encoders.embedding_reply import UnusableVectorsError, read_vectors
 from models.language.gateway import Called, Gateway
-from models.language.store import Store, request_sha256
+from models.language.request_name import request_sha256
+from models.language.store import Store
 from models.language.text import estimate_tokens
 from models.language.verdict import Abort, Ok, Quarantine, Reask, Retry
 from models.language.workers import run_in_order

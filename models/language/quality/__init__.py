@@ -37,7 +37,7 @@ RULES = (
     Rule("e-mail or phone", "leave out e-mail addresses and phone numbers", names_a_person),
     Rule("identifying number", "leave out numbers that identify something", names_a_number),
     Rule("secret", "leave out keys and tokens", names_a_secret),
-    Rule("id", "leave out ids and indices of users and items", names_an_id),
+    Rule("id", "leave out ids and indices of users and items", names_an_id, needs_ids=True),
     Rule("fence", "leave out the lines around the sources", shows_the_fence),
     Rule("markup", "write plain text without markup, code or formulas", carries_markup, origins=("written",)),
     Rule("copied prompt", "do not repeat the instructions", copies_the_prompt),
@@ -62,6 +62,8 @@ RULES = (
     Rule("long motivation", "a motivation has at most 12 words", rambles, hard=False, origins=("written",)),
 )
 """All laws, in the order in which an answer is told of them."""
+LAWS_OF_IDS = tuple(rule for rule in RULES if rule.needs_ids)
+"""Those left to whoever knows the dataset; chat models ask the others, and what they find goes along with the answer."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,11 @@ def judge_answer(
     return judge_case(Case.of(request, answer, origin, ids))
 
 
-def judge_case(case: Case) -> list[Flaw]:
-    """As `judge_answer`, for texts that no request stands behind."""
+def judge_case(case: Case, rules: Sequence[Rule] = RULES) -> list[Flaw]:
+    """As `judge_answer`, for texts that no request stands behind; by some of the laws where others were asked before."""
     return [
         Flaw(rule.name, rule.complaint, rule.hard)
-        for rule in RULES
+        for rule in rules
         if case.origin in rule.origins and rule.broken(case)
     ]
 

@@ -106,3 +106,5 @@ class Rule:
     """True where a row that breaks it must not be published; the others are asked for again, and counted."""
     origins: tuple[Origin, ...] = EVERYBODY
     """Whose texts it holds for."""
+    needs_ids: bool = False
+    """True where only somebody who knows the dataset's ids can tell."""
