@@ -8,7 +8,16 @@ import scipy.sparse as sp
 import torch
 
 from models.bases import BASES, BaseConfig, LightGCNConfig, base_spec
-from models.enhancers import LMMRecConfig
+from models.enhancers import (
+    ENHANCERS,
+    AutoGraphConfig,
+    EnhancerConfig,
+    LMMRecConfig,
+    ONCEConfig,
+    RLMRecConConfig,
+    RLMRecGenConfig,
+    UISTConfig,
+)
 from models.graph import BipartiteGraph, propagate
 from models.ranking.evaluate import evaluate
 from models.ranking.topk import top_k
@@ -63,8 +72,25 @@ def test_every_base_trains_to_the_scores_of_the_cpu(name: str) -> None:
     torch.testing.assert_close(scores[0], scores[1], rtol=1e-2, atol=1e-3)
 
 
-def test_lmmrec_trains_to_the_scores_of_the_cpu() -> None:
-    config = LMMRecConfig(num_prototypes=16, weight=0.1, warmup_epochs=1.0, score_fusion="p+h")
+SMALL_ENHANCERS: list[EnhancerConfig] = [
+    LMMRecConfig(num_prototypes=16, weight=0.1, warmup_epochs=1.0, score_fusion="p+h"),
+    RLMRecConConfig(),
+    RLMRecGenConfig(),
+    UISTConfig(codes=8),
+    AutoGraphConfig(codes=8),
+    AutoGraphConfig(codes=8, aggregator="gat"),
+    ONCEConfig(least_cosine=0.1),
+]
+
+
+def test_every_enhancer_is_among_those_that_are_tried() -> None:
+    assert {config.name for config in SMALL_ENHANCERS} == {
+        name for name, spec in ENHANCERS.items() if spec.works_on == "embeddings"
+    }
+
+
+@pytest.mark.parametrize("config", SMALL_ENHANCERS, ids=lambda config: config.name)
+def test_every_enhancer_trains_to_the_scores_of_the_cpu(config: EnhancerConfig) -> None:
     scores = [
         fit(DATA, LightGCNConfig(), config, SHORT, RunConfig(device=device)).score(np.arange(USERS)).cpu()
         for device in ("cpu", "cuda")

@@ -57,7 +57,10 @@ def test_methods_are_the_base_and_every_enhancer() -> None:
     }
 
 
-@pytest.mark.parametrize(("method", "variant"), [("base", "full"), ("lmmrec", "full"), ("lmmrec", "shuffled-text")])
+@pytest.mark.parametrize(
+    ("method", "variant"),
+    [("base", "full"), ("lmmrec", "full"), ("lmmrec", "shuffled-text"), ("uist", "full"), ("once", "random-text")],
+)
 def test_a_cell_leaves_a_checkpoint_that_scores_every_item(
     lake: Lake, tmp_path: Path, method: str, variant: str
 ) -> None:
@@ -191,6 +194,17 @@ def test_ids_stand_in_the_checkpoint_in_row_order(lake: Lake, tmp_path: Path) ->
 def test_base_reads_no_text_and_lmmrec_does(lake: Lake) -> None:
     assert "text_embeddings" not in folders(lake, "base")
     assert "text_embeddings" in folders(lake, "lmmrec")
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.needs_text])
+def test_a_control_is_the_same_model_on_other_texts(method: str, control: str) -> None:
+    base_model = "ease" if ENHANCERS[method].works_on == "formulas" else "lightgcn"
+    full, other = (
+        plan_cell(replace(cell(method, variant), base_model=base_model), method, "lmmrec")
+        for variant in ("full", control)
+    )
+    assert other == replace(full, text_control=control)
 
 
 def test_an_ablation_is_a_change_of_settings_and_reads_the_real_texts() -> None:

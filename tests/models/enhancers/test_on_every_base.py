@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ def config_of(name: str, **settings: Any) -> EnhancerConfig:
     return ENHANCERS[name].config.model_validate({"name": name} | SMALL.get(name, {}) | settings)
 
 
+@cache
+def alone(name: str) -> FittedModel:
+    """The base without any enhancer."""
+    return trained(None, next(base for base in WITH_EMBEDDINGS if base.name == name))
+
+
 def same(one: FittedModel, other: FittedModel) -> bool:
     """Equal in every bit of what is scored with, and of the base's own weights."""
     pairs = [(one.final[name], other.final[name]) for name in one.final]
@@ -46,7 +53,7 @@ def same(one: FittedModel, other: FittedModel) -> bool:
 
 @pytest.mark.parametrize(("base", "name"), PAIRS)
 def test_at_weight_zero_the_base_trains_as_alone_to_the_bit(base: BaseConfig, name: str) -> None:
-    assert same(trained(config_of(name, weight=0.0, l2=None), base), trained(None, base))
+    assert same(trained(config_of(name, weight=0.0, l2=None), base), alone(base.name))
 
 
 @pytest.mark.parametrize(("base", "name"), PAIRS)
@@ -55,7 +62,7 @@ def test_above_zero_it_changes_what_is_scored_with_twice_in_the_same_way(base: B
     assert same(first, second)
     scores = first.score(np.arange(USERS))
     assert torch.isfinite(scores).all()
-    assert not torch.equal(scores, trained(None, base).score(np.arange(USERS)))
+    assert not torch.equal(scores, alone(base.name).score(np.arange(USERS)))
 
 
 @pytest.mark.parametrize(("base", "name"), PAIRS)
