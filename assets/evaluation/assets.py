@@ -185,6 +185,46 @@ def cold_cells(
 
 
 @dg.asset(
+    **asset_arguments("density_curve"),
+    partitions_def=GRID,
+    pool="training",
+    kinds={"scipy", "parquet"},
+    description="What item texts are worth as train is thinned: EASE or GF-CF tuned anew at each density, real texts on top "
+    "beside shuffled ones, and from how many interactions a user on they no longer pay.",
+    metadata=table_schema(
+        share=("DOUBLE", "share of the train pairs"),
+        pairs_per_user=("DOUBLE", "train pairs a user"),
+        texts=("VARCHAR", "real or shuffled"),
+        form=("VARCHAR", "of texts that validation chose; none where texts weigh nothing"),
+        users=("BIGINT", "users with test items"),
+        base_recall_20=("DOUBLE", "of the text-free base"),
+        base_ndcg_20=("DOUBLE", "of the text-free base"),
+        recall_20=("DOUBLE", "with texts; likewise ndcg_20"),
+        recall_20_relative=(
+            "DOUBLE",
+            "difference as a share of the base's; low and high are the ends of its 95 % interval",
+        ),
+        recall_20_p=("DOUBLE", "p of the paired t test over users"),
+        pays=("BOOLEAN", "p below 0.01, and above what shuffled texts gain"),
+    ),
+)
+def density_curve(
+    context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
+) -> dg.MaterializeResult[None]:
+    dataset, base_model = keys_of(context)
+
+    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
+        from assets.evaluation.density import write_density
+
+        assert address.seed is not None
+        draft.metadata.update(write_density(inputs, base_model, address.seed, draft.path))
+
+    with clear_failures():
+        cells = chosen_cells("density_curve", dataset, base_model, config)
+    return materialize_cells(context, installation, cells, work, force=config.force)
+
+
+@dg.asset(
     **asset_arguments("anchor_metrics"),
     partitions_def=DATASETS,
     pool="training",
@@ -338,6 +378,7 @@ ASSETS = [
     *(metrics_asset(method) for method in METHODS.values()),
     cold_item_metrics,
     cold_user_metrics,
+    density_curve,
     anchor_metrics,
     recommendations,
     selection,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from assets.lake import Address, Lake
-from assets.recipes import Recipe, Situation
+from assets.recipes import Recipe, Situation, same_dataset
 from assets.training.leak import ASSET as LEAK
 from assets.training.methods import METHODS, Method, checkpoint_of
 
@@ -30,6 +30,8 @@ DIAL_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3)
 """Shares of the places that new items are given, to see what that costs."""
 KNOWN_ITEMS = (0, 1, 2, 5)
 """How many items of a new user are known, to see how she is served."""
+DENSITY_SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
+"""Shares of train at which it is measured what texts are worth."""
 COLD_METHOD = "text-prior"
 """The method whose cells tell which base model reads which texts."""
 
@@ -154,8 +156,12 @@ def _all_metrics(lake: Lake, address: Address) -> Sequence[Address]:
     return [*splits, *cells]
 
 
+def _density_config(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"shares": list(DENSITY_SHARES)}
+
+
 def _report_inputs(lake: Lake, address: Address) -> Sequence[Address]:
-    shown = ("selection", "published_lists", "cold_item_metrics", "cold_user_metrics")
+    shown = ("selection", "published_lists", "cold_item_metrics", "cold_user_metrics", "density_curve")
     return [
         Address("leaderboard"),
         *_all_metrics(lake, address),
@@ -201,6 +207,17 @@ RECIPES = (
             ("cold_item_metrics", _cold_config, "1"),
             ("cold_user_metrics", _cold_user_config, "2"),
         )
+    ),
+    Recipe(
+        asset="density_curve",
+        group="evaluation",
+        scope="cell",
+        code_version="1",
+        upstream=("split", "text_embeddings"),
+        inputs=same_dataset("split", "text_embeddings"),
+        config=_density_config,
+        method=COLD_METHOD,
+        needs_text=True,
     ),
     Recipe(
         asset="anchor_metrics",
@@ -259,8 +276,8 @@ RECIPES = (
         asset="report",
         group="evaluation",
         scope="all",
-        code_version="2",
-        upstream=("published_lists", "cold_user_metrics", "leaderboard"),
+        code_version="3",
+        upstream=("published_lists", "cold_user_metrics", "density_curve", "leaderboard"),
         inputs=_report_inputs,
         config=_nothing,
     ),

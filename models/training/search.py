@@ -72,7 +72,7 @@ def _fitted(
     model, train = base_spec(base.name).formula(), binary_csr(data.train)
     if training.evaluate_every and data.validation.nnz == 0:
         raise LmmrecError(NOTHING_TO_CHOOSE_BY)
-    chosen, log = model.grid(base, train)[0], _Log(training.monitor)
+    chosen, log = model.grid(base, train)[0], TrialLog(training.monitor)
     look = training.evaluate_every > 0
     if look:
         log.validation, log.train = sampled_rows(data.validation, run.seed), train
@@ -80,7 +80,7 @@ def _fitted(
         with track(f"tune {base.name}", total=total, unit="trials") as step:
             chosen = log.best(model.trials(base, train), step).base
             fitted = model.fitted(chosen, train)
-            part, used = _texts_beside(fitted, enhancer, texts, log, step)
+            part, used = texts_beside(fitted, enhancer, texts, log, step)
     else:
         fitted = model.fitted(chosen, train)
         part, used = _default_texts(fitted, enhancer, texts)
@@ -107,11 +107,11 @@ def text_settings(model: type[ClosedFormBase], enhancer: TextPriorConfig) -> lis
     return [TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift)]
 
 
-def _texts_beside(
+def texts_beside(
     fitted: ClosedFormBase,
     enhancer: TextPriorConfig | None,
     texts: np.ndarray | None,
-    log: _Log,
+    log: TrialLog,
     step: Step,
 ) -> tuple[TextPart | None, TextPriorConfig | None]:
     if enhancer is None or texts is None:
@@ -192,7 +192,7 @@ def sampled_rows(validation: sp.csr_matrix, seed: int) -> sp.csr_matrix:
 
 
 @dataclass
-class _Log:
+class TrialLog:
     """All trials so far, and the one that is chosen."""
 
     monitor: str
@@ -202,6 +202,7 @@ class _Log:
     chosen: int = 0
     top: float = 0.0
     train: sp.csr_matrix | None = None
+    """What is no candidate."""
     validation: sp.csr_matrix | None = None
 
     def best(self, trials: Iterable[Trial], step: Step) -> Trial:

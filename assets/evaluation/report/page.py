@@ -15,6 +15,7 @@ from typing import Any
 from assets.evaluation.leaderboard import Comparer, leaderboard_rows
 from assets.evaluation.pairing import METRICS, Subject, opened, subjects
 from assets.evaluation.report import statements
+from assets.evaluation.report.density import density_pictures
 from assets.evaluation.report.newness import New, Published, new_items, newcomers, published
 from assets.evaluation.report.pictures import Picture, curve_pictures, difference_pictures, slice_pictures, versus
 from assets.evaluation.report.samples import (
@@ -53,6 +54,7 @@ class Section:
     tests: list[Table] = field(default_factory=list)
     differences: list[Picture] = field(default_factory=list)
     slices: list[Picture] = field(default_factory=list)
+    densities: list[Picture] = field(default_factory=list)
     curves: list[Picture] = field(default_factory=list)
     beyond: Table | None = None
     record: Table | None = None
@@ -66,7 +68,7 @@ class Section:
 
     @property
     def tables(self) -> list[Table]:
-        pictured = [picture.table for picture in self.slices]
+        pictured = [picture.table for picture in (*self.slices, *self.densities)]
         new = [self.published.candidates, self.new_items.table, self.newcomers.table]
         single = [self.beyond, *new, self.record, self.cost, self.materialisations]
         return [table for table in (*self.results, *self.tests, *pictured, *single) if table is not None]
@@ -138,6 +140,8 @@ def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], know
             _explain(section, comparer, board, order)
     section.tests = [table for table in section.tests if table.rows]
     section.curves = curve_pictures(lake, dataset, sorted({one.base_model for one in known if not one.is_anchor}))
+    section.densities, told = density_pictures(lake, dataset)
+    section.statements += told
     section.record = dataset_record(lake, dataset)
     section.cost = cost_table(connection, dataset)
     section.materialisations = materialisations_table(connection, dataset)
