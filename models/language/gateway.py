@@ -10,7 +10,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -18,13 +19,15 @@ from models.errors import LmmrecError
 from models.language.breaker import Breaker
 from models.language.budget import Budget
 from models.language.chat import Usage
-from models.language.limiter import Limiter
+from models.language.limiter import Limiter, Slot
 from models.language.rate_limits import pause_s
 from models.language.retry import MAX_ATTEMPTS, MAX_TURNED_AWAY, backoff_s, judge
 from models.language.store import Answer, Attempt, Store
 from models.language.verdict import Abort, Ok, Quarantine, Reask, Retry, Value, Verdict
+from models.language.wire import Wire
 
 if TYPE_CHECKING:
+    import httpx2
     from openai import AsyncOpenAI
 
 KEY = "OPENAI_API_KEY"
@@ -87,6 +90,17 @@ class Gateway:
         Raises:
             LmmrecError: there is no key, and no endpoint of one's own that may need none.
         """
+        return self._open()[0]
+
+    def wire(self) -> Wire:
+        """The same for JSON alone, and quicker; a context.
+
+        Raises:
+            LmmrecError: as `client`.
+        """
+        return Wire(*self._open())
+
+    def _open(self) -> tuple[AsyncOpenAI, httpx2.AsyncClient]:
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
         self._secret = os.environ.get(KEY, "")
@@ -95,14 +109,15 @@ class Gateway:
                 f"{KEY} is not set: set it, point OPENAI_BASE_URL to an endpoint that needs none, or use "
                 "LMMREC_CHAT=extractive and LMMREC_ENCODER=minilm, which call nobody."
             )
-        transport = DefaultAioHttpClient(event_hooks={"response": [self._heed]})
-        return AsyncOpenAI(
+        transport = DefaultAioHttpClient(event_hooks={"response": [self._heed]}, timeout=self._timeout_s)
+        client = AsyncOpenAI(
             api_key=self._secret or "none",
             base_url=self._base_url,
             max_retries=0,
             timeout=self._timeout_s,
             http_client=transport,
         )
+        return client, transport
 
     async def call(
         self,
@@ -153,17 +168,32 @@ class Gateway:
         probe = await self._breaker.passage()
         if self._breaker.down:
             self._stop = self._stop or "the endpoint has failed at everything for more than a minute"
-        async with self._limiter.slot() as slot:
+        async with AsyncExitStack() as place:
+            slot = await place.enter_async_context(self._limiter.slot())
             if self._stop:
                 raise self._stopped()
-            with self._budget.reserved(*expected):
-                paid = asyncio.ensure_future(self._paid_attempt(name, send, read, expected, number))
-                try:
-                    verdict, usage = await asyncio.shield(paid)
-                except asyncio.CancelledError:
-                    await asyncio.wait({paid}, timeout=GRACE_S)
-                    paid.cancel()
-                    raise
+            place.enter_context(self._budget.reserved(*expected))
+            # The place goes along with what is paid for: the next request need not wait until this one hears of its end.
+            paid = asyncio.ensure_future(
+                self._in_place(place.pop_all(), slot, probe, self._paid_attempt(name, send, read, expected, number))
+            )
+        try:
+            return await asyncio.shield(paid)
+        except asyncio.CancelledError:
+            await asyncio.wait({paid}, timeout=GRACE_S)
+            paid.cancel()
+            raise
+
+    async def _in_place(
+        self,
+        place: AsyncExitStack,
+        slot: Slot,
+        probe: bool,
+        attempt: Coroutine[Any, Any, tuple[Verdict[Value], Usage]],
+    ) -> tuple[Verdict[Value], Usage]:
+        """An attempt in its place in flight; what it came to decides who may follow."""
+        async with place:
+            verdict, usage = await attempt
             if isinstance(verdict, Abort):
                 self._stop = verdict.reason
             elif isinstance(verdict, Retry):

@@ -20,13 +20,13 @@ from models.language.request_name import request_sha256
 from models.language.store import Store
 from models.language.text import estimate_tokens
 from models.language.verdict import Abort, Ok, Quarantine, Reask, Retry
+from models.language.wire import Wire
 from models.language.workers import run_in_order
 from models.progress import Step, track
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from openai import AsyncOpenAI
 
     from models.language.encoders import EncoderConfig, Keeper
 
@@ -64,7 +64,7 @@ class OpenAIEmbeddings:
         with Store(config.store) as store, track("encode", total=len(texts), unit="texts") as step:
             gateway = Gateway("embeddings", self._remote, config.base_url, store, config.concurrency, config.budget_usd)
             run = _Run(self._remote, texts, gateway, keeper, step, dimension=keeper.dimension if keeper else None)
-            for _ in run_in_order(gateway.client, run.encode, run.batches(), config.concurrency):
+            for _ in run_in_order(gateway.wire, run.encode, run.batches(), config.concurrency):
                 pass
         run.refuse_culprits()
         vectors = np.zeros((len(texts), run.dimension or 0), dtype=np.float32)
@@ -106,11 +106,11 @@ class _Run:
             yield range(start, end)
             start = end
 
-    async def encode(self, client: AsyncOpenAI, rows: Sequence[int], half: bool = False) -> bool:
+    async def encode(self, wire: Wire, rows: Sequence[int], half: bool = False) -> bool:
         """Find the vectors of `rows`, or blame those that have none; True where all were found.
 
         Args:
-            client: of the run.
+            wire: of the run.
             rows: positions in `texts`.
             half: they stood in a batch that was rejected.
 
@@ -118,12 +118,12 @@ class _Run:
             LmmrecError: the endpoint does not answer, or its vectors have another dimension than those before.
         """
         encoding = self.encoding
-        called = await self._ask(client, rows, 1, encoding, last=half)
+        called = await self._ask(wire, rows, 1, encoding, last=half)
         if isinstance(called.verdict, Quarantine) and encoding == "base64" and self._may_want_floats:
-            called = await self._ask(client, rows, called.attempts + 1, "float", last=True)
+            called = await self._ask(wire, rows, called.attempts + 1, "float", last=True)
         # Chance may spoil one reply; a half was spoilt before, so only what is blamed in the end is asked twice.
         elif isinstance(called.verdict, Reask) and (not half or len(rows) == 1):
-            called = await self._ask(client, rows, called.attempts + 1, self.encoding, last=True)
+            called = await self._ask(wire, rows, called.attempts + 1, self.encoding, last=True)
         verdict = called.verdict
         if isinstance(verdict, Ok):
             return True
@@ -137,7 +137,7 @@ class _Run:
             self._blame(rows[0], reason)
             return False
         middle = len(rows) // 2
-        found = [await self.encode(client, some, half=True) for some in (rows[:middle], rows[middle:])]
+        found = [await self.encode(wire, some, half=True) for some in (rows[:middle], rows[middle:])]
         if all(found) and isinstance(verdict, Quarantine):  # No text was to blame: the batch was too large.
             self.texts_at_once = min(self.texts_at_once, len(rows) - middle)
         return all(found)
@@ -147,14 +147,14 @@ class _Run:
         return not self.encoding_proven or self.encoding == "float"
 
     async def _ask(
-        self, client: AsyncOpenAI, rows: Sequence[int], first: int, encoding: Literal["base64", "float"], last: bool
+        self, wire: Wire, rows: Sequence[int], first: int, encoding: Literal["base64", "float"], last: bool
     ) -> Called[int]:
         """Once, apart from what the gateway repeats; a wrong dimension at the `last` time stops the run."""
         texts = [self.texts[row].encode("utf-8", "replace").decode() for row in rows]  # JSON has no lone surrogates.
         body = {"model": self.model, "input": texts, "encoding_format": encoding}
 
         async def send() -> Any:
-            return await client.post("/embeddings", body=body, cast_to=object)
+            return await wire.post("/embeddings", body)
 
         def read(reply: Any) -> Ok[int] | Reask | Abort:
             try:
