@@ -177,7 +177,8 @@ def _explain(section: Section, comparer: Comparer, board: Sequence[dict[str, Any
             else:
                 real = comparer.against(_full(one), one) if _full(one) in rivals else {}
                 section.statements += statements.control(one, compared[one], real)
-        leader = next((one for one in rivals if one.variant == "full"), base)
+        full = [one for one in rivals if one.variant == "full"]
+        leader = max(full, key=lambda one: _mean(board, one, "recall", 20) or 0.0, default=base)
         if best_anchor is not None and (found := comparer.against(leader, best_anchor).get("recall_20")):
             section.statements.append(statements.anchor(leader, subject_name(best_anchor), found))
         section.differences += difference_pictures(base, compared)

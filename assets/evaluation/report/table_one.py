@@ -46,6 +46,7 @@ def as_table(found: TableOne) -> Table:
         "Holm-adjusted within the row.",
         ["Method", *(metric_name(*metric) for metric in METRICS), "Seeds"],
         rows,
+        spread="± 95 %",
     )
 
 

@@ -58,6 +58,8 @@ class Table:
     """What the numbers are, with the protocol where they have one."""
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    spread: str = "std"
+    """What stands beside a mean."""
 
     def as_csv(self) -> str:
         """The same texts; a column whose cells have a spread is followed by one that holds it."""
@@ -68,7 +70,7 @@ class Table:
             [
                 name
                 for at, label in enumerate(self.columns)
-                for name in map(cell_text, [label, f"{label} std"] if spread[at] else [label])
+                for name in map(cell_text, [label, f"{label} {self.spread}"] if spread[at] else [label])
             ]
         )
         for row in self.rows:

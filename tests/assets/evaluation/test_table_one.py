@@ -89,6 +89,7 @@ def test_the_csv_has_the_same_texts(shown: tuple[TableOne, Table]) -> None:
     _, table = shown
     rows = list(csv.reader(io.StringIO(table.as_csv())))
     assert len(rows) == len(table.rows) + 1
+    assert rows[0][:3] == ["Method", "Recall@5", "Recall@5 ± 95 %"]
     texts = {cell.text for row in table.rows for cell in row}
     assert texts <= set(np.concatenate(rows).tolist()) | {text.replace("−", "-") for text in texts}
 
