@@ -53,6 +53,8 @@ def test_a_bad_catalogue_names_the_key(
         (("run", "dmo"), ["'dmo'", "demo"]),
         (("run", "demo", "--base-model", "lightgnc"), ["'lightgnc'", "lightgcn"]),
         (("run", "demo", "--method", "best"), ["'best'", "lmmrec"]),
+        (("experiment", "table-1", "--dataset", "dmo"), ["'dmo'", "demo"]),
+        (("experiment", "table-1", "--dataset", "demo", "--base-model", "ease"), ["'ease'", "no embeddings"]),
         (("estimate", "dmo"), ["'dmo'", "demo"]),
         (("recommend", "dmo", "u1"), ["'dmo'"]),
         (("recommend", "demo", "u1"), ["lmmrec run demo"]),
