@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.bases.contract import xavier_uniform
 from models.links import Links
@@ -42,13 +41,3 @@ class AttentionAggregator(nn.Module):
     def forward(self, sources: Tensor, targets: Tensor, links: Links) -> Tensor:
         found: Tensor = self.attention((sources, targets), links.edges)
         return found
-
-
-def dropped(rows: Tensor, kept: Tensor, share: float) -> Tensor:
-    """Inverted dropout with a mask that was drawn already: what is kept grows by 1 / (1 - share)."""
-    return rows * kept / (1.0 - share)
-
-
-def mapped(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """ReLU(W x + b), (n, d) -> (n, d)."""
-    return functional.relu(functional.linear(rows, weight, bias))

@@ -17,9 +17,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.bases.contract import BaseModel, Batch, TrainingStep, draw_seed, xavier_uniform
-from models.enhancers.aggregators import AttentionAggregator, MeanAggregator, dropped, mapped
+from models.enhancers.aggregators import AttentionAggregator, MeanAggregator
 from models.enhancers.contract import Enhancer, Host
 from models.enhancers.rival_configs import AutoGraphConfig
 from models.links import Links, capped, links
@@ -99,17 +100,25 @@ class AutoGraph(Enhancer):
         rows = self.gathered(step.table)
         if step.rows is not None:
             rows = rows.index_select(0, step.rows.nodes())
-        added = mapped(rows, self.weight, self.bias)
-        if self.config.dropout > 0.0:
-            kept = step.noise.random(tuple(added.shape), dtype=np.float32) >= self.config.dropout
-            added = dropped(added, torch.from_numpy(kept).to(added), self.config.dropout)
-        return final + self.config.weight * added, batch
+        return final + self.config.weight * self._dropped(self._mapped(rows), step.noise), batch
 
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:
         """The same of all nodes, nothing dropped."""
         if not self.sides or self.host is None:
             return final
-        return final + self.config.weight * mapped(self.gathered(self.host.base.table), self.weight, self.bias)
+        return final + self.config.weight * self._mapped(self.gathered(self.host.base.table))
+
+    def _mapped(self, rows: Tensor) -> Tensor:
+        """ReLU(W g + b), (rows, d) -> (rows, d)."""
+        return functional.relu(functional.linear(rows, self.weight, self.bias))
+
+    def _dropped(self, rows: Tensor, noise: np.random.Generator) -> Tensor:
+        """Inverted dropout: what is kept grows by 1 / (1 - dropout)."""
+        share = self.config.dropout
+        if share == 0.0:
+            return rows
+        kept = torch.from_numpy(noise.random(tuple(rows.shape), dtype=np.float32) >= share)
+        return rows * kept.to(rows) / (1.0 - share)
 
     def diagnostics(self, step: TrainingStep) -> dict[str, float]:
         """What factors keep of the texts, mean over both sides."""
