@@ -72,6 +72,15 @@ def make_plan(
     return Plan(request, tuple(tasks.values()), tuple(up_to_date))
 
 
+def made_for(recipes: Mapping[str, Recipe], asset: str) -> dict[str, Recipe]:
+    """Of `recipes` those that `asset` is made of, and its own, in their order."""
+    wanted, found = [asset], {asset}
+    while wanted:
+        new = set(recipes[wanted.pop()].upstream) - found
+        wanted, found = [*wanted, *new], found | new
+    return {name: recipe for name, recipe in recipes.items() if name in found}
+
+
 def methods_need_text(recipes: Mapping[str, Recipe], methods: Sequence[str]) -> bool:
     """True where one of `methods` cannot do without texts."""
     return any(recipe.needs_text for recipe in recipes.values() if recipe.method in methods)

@@ -19,7 +19,7 @@ from assets.training.leak import ASSET as LEAK
 from assets.training.leak import READERS, suspicion
 from models.errors import LmmrecError
 from orchestration.candidates import affordable
-from orchestration.plan import Plan, check_request, make_plan, methods_need_text, pairs_left_out, refuse_pairs
+from orchestration.plan import Plan, check_request, made_for, make_plan, methods_need_text, pairs_left_out, refuse_pairs
 from orchestration.retraining import Launch, next_launches
 from orchestration.texts import has_texts
 
@@ -33,6 +33,7 @@ class Planner:
         chosen: the methods were asked for by name, so a dataset without texts is an error and not a reason to do less.
         open_choice: no base model and no method was named, so that of `request`'s only those are tried that data of this
             size can afford.
+        toward: make this asset and what it is made of, and nothing beside it.
 
     Raises:
         LmmrecError: the dataset, a base model or a method is unknown, or a setting is not usable.
@@ -45,10 +46,12 @@ class Planner:
         until: str = STAGES[-1],
         chosen: bool = False,
         open_choice: bool = False,
+        toward: str | None = None,
     ) -> None:
         from assets.partitions import BASE_MODELS
 
-        self._lake, self._recipes, self._request = Lake(home), recipes(), request
+        self._lake, self._request = Lake(home), request
+        self._recipes = recipes() if toward is None else made_for(recipes(), toward)
         self._entry, self._settings = find_dataset(home, request.dataset), load_settings()
         self._until, self._chosen, self._open_choice = until, chosen, open_choice
         self._started = datetime.now(UTC)

@@ -31,7 +31,7 @@ def table_1(
 
     home, started = home_directory(), datetime.now(UTC)
     requests = table_one(dataset, base_model, tuple(dict.fromkeys(seeds)) or SEEDS, every_control)
-    planners = [Planner(home, request, chosen=True) for request in requests]
+    planners = [Planner(home, request, chosen=True, toward="leaderboard") for request in requests]
     for planner in planners:
         if planner.next_launches():
             from orchestration.runner import execute

@@ -10,7 +10,7 @@ from assets.recipes import Request
 from assets.training.data import CONTROLS
 from models.enhancers import ENHANCERS
 from orchestration.experiments import SEEDS, table_one
-from orchestration.plan import pairs_left_out
+from orchestration.plan import made_for, pairs_left_out
 from orchestration.retraining import run_config
 
 pytestmark = pytest.mark.unit
@@ -51,6 +51,21 @@ def test_every_control_gives_each_enhancer_on_embeddings_that_is_asked_for_both(
         assert ENHANCERS[name].needs_text
         asset = f"{name.replace('-', '_')}_checkpoint"
         assert {variant for one, variant in rows("lightgcn", found) if one == asset} == {"full", *CONTROLS}
+
+
+def test_it_makes_the_leaderboard_and_what_that_is_made_of_and_nothing_else() -> None:
+    found = made_for(recipes(), "leaderboard")
+    assert {
+        "reviews",
+        "split",
+        "text_embeddings",
+        "uist_checkpoint",
+        "lmmrec_metrics",
+        "anchor_metrics",
+    } <= found.keys()
+    assert not {"recommendations", "report", "cold_item_metrics", "selection"} & found.keys()
+    assert all(set(recipe.upstream) <= found.keys() for recipe in found.values())
+    assert list(found) == [name for name in recipes() if name in found]
 
 
 def test_every_pair_that_it_asks_for_can_be_trained_and_is_told_its_variants() -> None:
