@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import signal
 import sqlite3
 import time
@@ -111,6 +112,12 @@ def test_f3_f5_f7_f8_f10_a_storm_leaves_every_entity_valid_or_quarantined_and_th
     assert (home / "item_motivations" / "motivations.parquet").read_bytes() == table
 
 
+def cpu_s_of_children() -> float:
+    """Of those that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_f17_twenty_kills_lose_no_answer_and_the_table_is_the_undisturbed_one(
     endpoint: Endpoint, home: Path, tmp_path: Path
 ) -> None:
@@ -144,10 +151,10 @@ def test_f17_twenty_kills_lose_no_answer_and_the_table_is_the_undisturbed_one(
     whole, resumed = (home / name / "motivations.parquet" for name in ("whole", "killed"))
     assert whole.read_bytes() == resumed.read_bytes()
     asked = len(endpoint.calls("chat"))
-    started = time.monotonic()
+    before = cpu_s_of_children()
     again = start_generation(tmp_path / "inputs", home / "again", endpoint.base_url, store, concurrency)
     answer, _ = again.communicate(timeout=60)
-    assert time.monotonic() - started < 5
+    assert cpu_s_of_children() - before < 5  # a busy machine makes the same work last longer
     assert json.loads(answer)["calls"] == 0
     assert len(endpoint.calls("chat")) == asked
     assert (home / "again" / "motivations.parquet").read_bytes() == whole.read_bytes()
