@@ -153,7 +153,8 @@ def recommend(
     user_idx = position_of(lake, dataset, "user", user_id)
     with connect() as connection:
         found = connection.execute(
-            "SELECT rank, item_id, score, item_idx, is_new FROM read_parquet(?) "
+            "SELECT rank, item_id, score, item_idx, is_new FROM (SELECT * FROM read_parquet(?) "
+            "UNION ALL BY NAME SELECT false AS is_new WHERE false) "  # older lists do not say so
             "WHERE user_idx = ? AND rank <= ? ORDER BY rank",
             [str(folder / "recommendations.parquet"), user_idx, k],
         ).fetchall()
