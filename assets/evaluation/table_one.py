@@ -83,16 +83,17 @@ def table_one(
 
 
 def _against_best(comparer: Comparer, target: Subject, others: Sequence[Line]) -> Figures:
-    """Of each metric the comparison with the other row that has the highest mean; one Holm family."""
+    """Of each metric the comparison with the best other row of those that share most seeds with it; one Holm family."""
+    compared = {one.subject: found for one in others if (found := comparer.against(target, one.subject))}
+    seeds = {one: max(figures["num_seeds"] for figures in found.values()) for one, found in compared.items()}
+    as_many = {one: found for one, found in compared.items() if seeds[one] == max(seeds.values())}
     chosen: dict[str, dict[str, Any] | None] = {}
     for metric, k in METRICS:
         name = f"{metric}_{k}"
-        able = [one for one in others if name in one.means and comparer.against(target, one.subject)]
-        best = max(able, key=lambda one: one.means[name]["mean"], default=None)
+        best = max(as_many, key=lambda one: as_many[one][name]["other_mean"], default=None)
         if best is not None:
-            found = comparer.against(target, best.subject)[name]
-            alone = {key: value for key, value in found.items() if not key.endswith("_holm")}
-            chosen[name] = {**alone, "other": best.subject.method}
+            alone = {key: value for key, value in as_many[best][name].items() if not key.endswith("_holm")}
+            chosen[name] = {**alone, "other": best.method}
     return adjusted(chosen)
 
 

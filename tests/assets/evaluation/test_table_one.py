@@ -78,6 +78,13 @@ def test_where_nothing_was_planted_there_is_no_mark_and_a_loss_has_its_sign(tmp_
     assert all(cell.text.startswith("−") and "*" in cell.text for cell in rows["LMMRec against the best other"][1:-1])
 
 
+def test_a_row_of_fewer_seeds_is_not_the_best_other_one(tmp_path: Path) -> None:
+    plant(tmp_path, {ONCE: 0.2}, seeds=(2023,))
+    found, _ = made(plant(tmp_path, {BASE: 0.0, REAL: 0.02, UIST: 0.01}))
+    assert {one["other"] for one in found.against_best.values()} == {"uist"}
+    assert {one["num_seeds"] for one in found.against_best.values()} == {3}
+
+
 def test_one_seed_has_no_interval_and_no_word_on_other_seeds(tmp_path: Path) -> None:
     _, table = made(plant(tmp_path, {BASE: 0.0, REAL: 0.05}, seeds=(2023,)))
     rows = {row[0].text: row for row in table.rows}
