@@ -460,5 +460,5 @@ def test_the_l2_weight_of_the_enhancer_covers_the_base_too() -> None:
 
 def test_the_registry_builds_what_it_names() -> None:
     assert {name: spec.config().name for name, spec in ENHANCERS.items()} == {name: name for name in ENHANCERS}
-    with pytest.raises(LmmrecError, match="no enhancer 'lmrec'; choose one of .*lmmrec"):
+    with pytest.raises(LmmrecError, match=r"no enhancer 'lmrec'; choose one of .*lmmrec"):
         enhancer_spec("lmrec")
