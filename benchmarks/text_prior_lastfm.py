@@ -54,9 +54,18 @@ GFCF_MORE = [
     GFCFConfig(rank=rank, alpha=alpha, popularity_power=delta)
     for rank, alpha, delta in product((96, 192), (0.2, 0.5), (-0.05, 0.0, 0.05, 0.1, 0.15, 0.2))
 ]
+JOINT = [
+    (
+        EaseConfig(user_power=0.5, regularisation=lam, dropout=rho, popularity_power=delta),
+        TextSettings(form="kernel", weight=weight),
+    )
+    for lam, rho, delta, weight in product((150.0, 300.0), (3.0, 5.0), (0.1, 0.2), (5.0, 10.0, 20.0, 40.0))
+]
+"""EASE and its texts tuned together: texts do part of what the base's own settings do alone."""
 SUM_WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)
 VIEWS = ("mini", "lsa", "both", "shuffled", "random")
 
+JOINTLY = "ease + both, tuned together"
 SUFFIX = {"all": "", "same": ", as both"}
 
 
@@ -110,11 +119,23 @@ def base_trials(model: type[ClosedFormBase], config: Any, more: list[Any], train
 
 
 def summed(one: ClosedFormBase, other: ClosedFormBase, weight: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The text-free sum of both."""
+    return sum_with(lambda user_idx: one.history_scores(one.train[user_idx]), other, weight)
+
+
+def with_texts(base: EaseConfig, text: TextSettings, texts: np.ndarray, train: sp.csr_matrix) -> Trial:
+    """EASE of these settings with its texts."""
+    model = EASE.fitted(base, train)
+    return list(model.text_trials([text], texts))[1]
+
+
+def sum_with(
+    one: Callable[[np.ndarray], np.ndarray], other: ClosedFormBase, weight: float
+) -> Callable[..., np.ndarray]:
     """z(one) + weight z(other)."""
 
     def score(user_idx: np.ndarray) -> np.ndarray:
-        rows = one.train[user_idx]
-        first, second = one.history_scores(rows), other.history_scores(rows)
+        first, second = one(user_idx), other.history_scores(other.train[user_idx])
         return np.asarray(first + second * (weight * spreads(first) / spreads(second))[:, None])
 
     return score
@@ -240,6 +261,26 @@ def main() -> None:
                 chosen,
                 found,
             )
+    recalls = np.array(
+        [[recall(part.look(with_texts(*each, views["both"], part.train).score)) for each in JOINT] for part in parts]
+    )
+    number = tuned(recalls)
+    base, text = JOINT[number]
+    trial = with_texts(base, text, views["both"], train)
+    told(
+        JOINTLY, "text", float(recalls.mean(axis=0)[number]), len(JOINT), shown_settings(trial), whole.look(trial.score)
+    )
+    by_trial = [with_texts(base, text, views["both"], part.train) for part in parts]
+    sums = np.array(
+        [
+            [recall(part.look(sum_with(each.score, other, weight))) for weight in SUM_WEIGHTS]
+            for part, each, other in zip(parts, by_trial, by_part["gfcf"], strict=True)
+        ]
+    )
+    number = tuned(sums)
+    found = whole.look(sum_with(trial.score, fitted["gfcf"], SUM_WEIGHTS[number]))
+    settings = {"c": SUM_WEIGHTS[number]}
+    told(f"{JOINTLY} & gfcf", "text", float(sums.mean(axis=0)[number]), len(SUM_WEIGHTS), settings, found)
     free = max((row for row in rows if row["kind"] == "text-free"), key=lambda row: row["validation_recall_20"])[
         "model"
     ]
@@ -261,7 +302,10 @@ def main() -> None:
         "cpu_seconds": round(time.process_time() - started_cpu_s, 1),
         "rows": rows,
         "comparisons": comparisons,
-        "buckets": {name: buckets(tests[name], train) for name in ("ease", free, "ease + both", "ease + lsa")},
+        "buckets": {
+            name: buckets(tests[name], train)
+            for name in dict.fromkeys(("ease", free, "ease + both", "ease + lsa", JOINTLY))
+        },
     }
     print(write_result("text_prior_lastfm", result))
     columns = ["model", "trials", "val R20", "R10", "R20", "N10", "N20", "over ease R20", "N20", "p N20"]

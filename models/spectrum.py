@@ -1,6 +1,7 @@
 """The spectrum of an interaction matrix: its generalized normalisation, largest singular value, leading singular vectors.
 
-SciPy in, NumPy out, float64 and deterministic. What is filtered with them belongs to `models.anchors` and `models.bases`.
+SciPy in, NumPy out, float64 (sketches float32) and deterministic. What is filtered with them belongs to `models.anchors` and
+`models.bases`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,10 @@ from scipy.sparse.linalg import svds
 RELATIVE_TOLERANCE = 1e-12
 """Power iteration stops when the estimate rises by less than this share of itself in one step."""
 MOST_ITERATIONS = 10_000
+EXACT_ENTRIES = 5_000_000
+"""Above so many entries vectors are sketched: one at a time, each of a thousand products would go through memory alone."""
+MORE_VECTORS, SKETCH_ROUNDS = 32, 8
+"""A sketch carries so many vectors more than it keeps, through so many rounds."""
 NULL_SPACE = 1e-6
 """Directions whose singular value is below this share of the largest are no part of the matrix, but rounding of it."""
 
@@ -44,8 +49,10 @@ def largest_singular_value(train: sp.csr_matrix, gamma: float) -> float:
 def leading_singular_vectors(matrix: sp.spmatrix, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """U (rows, r) and V (columns, r) of the r largest singular values, largest first, from a fixed start vector.
 
-    r is `rank`, or fewer where the matrix has a lower rank.
+    r is `rank`, or fewer where the matrix has a lower rank. Above `EXACT_ENTRIES` they are those of `sketched_vectors`.
     """
+    if matrix.nnz > EXACT_ENTRIES:
+        return sketched_vectors(matrix, rank)
     smaller = min(matrix.shape)
     if rank >= smaller:  # the iterative solver finds fewer vectors than the smaller side
         left, values, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
@@ -54,3 +61,24 @@ def leading_singular_vectors(matrix: sp.spmatrix, rank: int) -> tuple[np.ndarray
     descending = np.argsort(-values, kind="stable")[:rank]
     kept = descending[values[descending] > NULL_SPACE * values.max(initial=0.0)]
     return np.ascontiguousarray(left[:, kept]), np.ascontiguousarray(right[kept].T)
+
+
+def sketched_vectors(matrix: sp.spmatrix, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same by subspace iteration from a fixed random block (Halko et al. 2011, algorithm 4.4), float32.
+
+    Directions whose singular values stand apart come out exactly; where hundreds are almost equal, others of almost the same
+    value stand in for them, which a filter cannot tell apart either.
+    """
+    plain = matrix.tocsr().astype(np.float32)
+    turned = plain.T.tocsr()
+    count = min(rank + MORE_VECTORS, *plain.shape)
+    block = np.random.default_rng(0).standard_normal((plain.shape[1], count)).astype(np.float32)
+    for _ in range(SKETCH_ROUNDS):
+        block, _ = np.linalg.qr(turned @ (plain @ block))
+    images = plain @ block  # (rows, count)
+    squares, basis = np.linalg.eigh((images.T @ images).astype(np.float64))
+    values = np.sqrt(np.maximum(squares, 0.0))
+    descending = np.argsort(-values, kind="stable")[:rank]
+    kept = descending[values[descending] > 1e-3 * values.max(initial=0.0)]  # float32 knows no smaller ones
+    turn = basis[:, kept].astype(np.float32)
+    return images @ (turn / values[kept].astype(np.float32)), block @ turn

@@ -199,13 +199,14 @@ def cold_cells(
         users=("BIGINT", "users with test items"),
         base_recall_20=("DOUBLE", "of the text-free base"),
         base_ndcg_20=("DOUBLE", "of the text-free base"),
+        popularity_recall_20=("DOUBLE", "of what is popular; a base below it is no base to gain over"),
         recall_20=("DOUBLE", "with texts; likewise ndcg_20"),
         recall_20_relative=(
             "DOUBLE",
             "difference as a share of the base's; low and high are the ends of its 95 % interval",
         ),
         recall_20_p=("DOUBLE", "p of the paired t test over users"),
-        pays=("BOOLEAN", "p below 0.01, and above what shuffled texts gain"),
+        pays=("BOOLEAN", "p below 0.01, above what shuffled texts gain, and the base no worse than what is popular"),
     ),
 )
 def density_curve(

@@ -29,6 +29,7 @@ _TYPES = {
     "users": "BIGINT",
     "base_recall_20": "DOUBLE",
     "base_ndcg_20": "DOUBLE",
+    "popularity_recall_20": "DOUBLE",
     "recall_20": "DOUBLE",
     "recall_20_relative": "DOUBLE",
     "recall_20_low": "DOUBLE",
@@ -81,7 +82,7 @@ def rows_of(one: Density) -> list[dict[str, Any]]:
     rows = []
     for kind, gains in one.gains.items():
         row = {"share": one.share, "pairs_per_user": one.pairs_per_user, "texts": kind, "form": one.forms[kind]}
-        row |= {f"base_{name}": value for name, value in one.base.items()}
+        row |= {f"base_{name}": value for name, value in one.base.items()} | {"popularity_recall_20": one.popularity}
         for name, gain in gains.items():
             scale = gain.reference_mean or float("nan")
             row |= {"users": gain.num_users, name: gain.mean, f"{name}_p": gain.t_p}
@@ -113,14 +114,21 @@ def sentence(frame: pd.DataFrame) -> str:
 def markdown(frame: pd.DataFrame) -> str:
     """One line a density, real texts beside the control."""
     lines = [
-        "| train | interactions per user | base Recall@20 | real texts | p | shuffled texts | p |",
-        "|" + " --- |" * 7,
+        "| train | interactions per user | popularity Recall@20 | base Recall@20 | real texts | p | shuffled texts | p |",
+        "|" + " --- |" * 8,
     ]
     for share, rows in frame.groupby("share", sort=True):
         by = rows.set_index("texts")
         real, control = by.loc[REAL], by.loc[CONTROL]
-        lines.append(
-            f"| {share:.0%} | {real['pairs_per_user']:.1f} | {real['base_recall_20']:.4f} | {real['recall_20_relative']:+.1%} "
-            f"| {real['recall_20_p']:.1g} | {control['recall_20_relative']:+.1%} | {control['recall_20_p']:.1g} |"
-        )
+        cells = [
+            f"{share:.0%}",
+            f"{real['pairs_per_user']:.1f}",
+            *(f"{real[name]:.4f}" for name in ("popularity_recall_20", "base_recall_20")),
+            *(
+                text
+                for one in (real, control)
+                for text in (f"{one['recall_20_relative']:+.1%}", f"{one['recall_20_p']:.1g}")
+            ),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from models.training.search import TrialLog, sampled_rows, text_settings, texts_
 
 K = 20
 SIGNIFICANCE = 0.01
-"""Paired p below which texts pay."""
+"""Paired p below which validation takes texts, and below which they pay on test."""
 MONITOR = f"recall_{K}"
 
 
@@ -36,13 +36,17 @@ class Density:
     pairs_per_user: float
     base: dict[str, float]
     """Mean Recall@20 and NDCG@20 of the text-free base."""
+    popularity: float
+    """Recall@20 of what is popular in the thinned part: a base below it is no base to gain over."""
     gains: dict[str, dict[str, Comparison]]
     """By kind of texts and metric: against that base."""
     forms: dict[str, str]
     """By kind of texts: the form that validation chose, `none` where it chose none."""
 
     def pays(self, kind: str, control: str) -> bool:
-        """Gain beyond chance, and above that of the control."""
+        """Gain beyond chance and above that of the control, over a base that is no worse than what is popular."""
+        if self.base[MONITOR] < self.popularity:
+            return False
         gain, other = self.gains[kind][MONITOR], self.gains[control][MONITOR]
         return gain.t_p < SIGNIFICANCE and gain.mean_difference > max(0.0, other.mean_difference)
 
@@ -69,6 +73,7 @@ def measure_densities(
     base: BaseConfig,
     shares: Sequence[float],
     seed: int,
+    significance: float = SIGNIFICANCE,
 ) -> Iterator[Density]:
     """One after the other, in the order of `shares`.
 
@@ -77,10 +82,11 @@ def measure_densities(
         texts: F by kind, (items, d) float32, centred.
         base: a base model in closed form; what it leaves open is tried.
         seed: of the thinning, and of the users who decide where there are many.
+        significance: p below which validation takes texts; at 1 it takes the best setting that is ahead, by chance or not.
     """
     for share in shares:
         thin = thinned(train, share, seed)
-        yield _measured(binary_csr(train), thin, validation, test, texts, base, share, seed)
+        yield _measured(binary_csr(train), thin, validation, test, texts, base, share, seed, significance)
 
 
 def _measured(
@@ -92,8 +98,9 @@ def _measured(
     base: BaseConfig,
     share: float,
     seed: int,
+    significance: float,
 ) -> Density:
-    model, enhancer = base_spec(base.name).formula(), TextPriorConfig()
+    model, enhancer = base_spec(base.name).formula(), TextPriorConfig(significance=significance)
     log = TrialLog(MONITOR, train=train, validation=sampled_rows(validation, seed))
     total = len(model.grid(base, thin)) + len(texts) * (1 + len(text_settings(model, enhancer)))
     with track(f"{base.name} at {share:.0%} of train", total=total, unit="trials") as step:
@@ -118,8 +125,17 @@ def _measured(
                 for metric in (MONITOR, f"ndcg_{K}")
             }
     means = alone.means("rlmrec")
+    counts = np.bincount(thin.indices, minlength=thin.shape[1]).astype(np.float32)
+    popular = _on_test(_Scorer(lambda users: np.repeat(counts[None, :], len(users), axis=0)), train, test)
     per_user = thin.nnz / max(1, int((np.diff(thin.indptr) > 0).sum()))
-    return Density(share, per_user, {name: means[name] for name in (MONITOR, f"ndcg_{K}")}, gains, forms)
+    return Density(
+        share,
+        per_user,
+        {name: means[name] for name in (MONITOR, f"ndcg_{K}")},
+        popular.means("rlmrec")[MONITOR],
+        gains,
+        forms,
+    )
 
 
 class _Scorer:

@@ -14,7 +14,7 @@ from models.bases import PolyCFSignalConfig
 from models.bases.signal_filter import SignalFilter
 from models.bases.signal_fit import fitted_filter
 from models.graph import binary_csr
-from models.spectrum import largest_singular_value, leading_singular_vectors, normalised
+from models.spectrum import largest_singular_value, leading_singular_vectors, normalised, sketched_vectors
 from tests.models.strategies import interactions, random_interactions
 from tests.reference import polycf as reference
 
@@ -119,6 +119,39 @@ def test_the_first_singular_vectors_are_those_of_the_largest_values(rank: int) -
     left, right = leading_singular_vectors(matrix, rank)
     values = np.linalg.svd(matrix.toarray(), compute_uv=False)
     np.testing.assert_allclose(np.diag(left.T @ matrix @ right), values[: left.shape[1]], atol=1e-8)
+
+
+def separated(rank: int) -> sp.csr_matrix:
+    """(60, 50) with `rank` singular values from 1 to 2 and all others below 0.3."""
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.standard_normal((size, 50)))[0] for size in (60, 50))
+    values = np.concatenate([np.linspace(2.0, 1.0, rank), np.linspace(0.3, 0.1, 50 - rank)])
+    return sp.csr_matrix(left * values @ right.T)
+
+
+@pytest.mark.parametrize("rank", [1, 6, 15])
+def test_sketched_vectors_are_the_singular_vectors_where_values_stand_apart(rank: int) -> None:
+    matrix = separated(rank)
+    left, right = sketched_vectors(matrix, rank)
+    wanted = leading_singular_vectors(matrix, rank)
+    np.testing.assert_allclose(left @ left.T, wanted[0] @ wanted[0].T, atol=1e-5)
+    np.testing.assert_allclose(right @ right.T, wanted[1] @ wanted[1].T, atol=1e-5)
+    np.testing.assert_allclose(np.diag(left.T @ matrix @ right), np.linspace(2.0, 1.0, rank), atol=1e-5)
+
+
+def test_a_sketch_keeps_nearly_all_that_singular_vectors_of_equal_rank_keep() -> None:
+    matrix = normalised(random_interactions(300, 200, 0.05, 0), 0.5)  # values that hardly differ
+    kept = [
+        np.square(matrix @ vectors(matrix, 40)[1]).sum() for vectors in (sketched_vectors, leading_singular_vectors)
+    ]
+    assert 0.95 < kept[0] / kept[1] <= 1.0 + 1e-6
+
+
+def test_a_sketch_of_a_matrix_of_lower_rank_is_no_wider_and_the_same_every_time() -> None:
+    matrix = sp.csr_matrix(np.outer(np.arange(1.0, 9.0), np.ones(7)))
+    first, second = (sketched_vectors(matrix, 5) for _ in range(2))
+    assert [side.shape[1] for side in first] == [1, 1]
+    assert [side.tobytes() for side in first] == [side.tobytes() for side in second]
 
 
 # --- its closed form is GF-CF ----------------------------------------------------------------------------------------

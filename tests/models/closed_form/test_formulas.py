@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -12,7 +14,7 @@ from models.anchors.ease import EASE
 from models.anchors.gfcf import GFCF
 from models.closed_form import text_map as map_module
 from models.closed_form.ease import fit_ease, popularity
-from models.closed_form.graph_filter import fit_graph_filter
+from models.closed_form.graph_filter import fit_graph_filter, head_of
 from models.closed_form.text_kernel import TextKernel
 from models.closed_form.text_map import cosine_part, learned_map, mapped_part
 from models.closed_form.text_part import TextPart, centred
@@ -138,6 +140,14 @@ def test_a_narrowed_filter_is_the_filter_of_that_rank() -> None:
     np.testing.assert_allclose(
         wide.narrowed(3, 0.7).score(TRAIN), fit_graph_filter(TRAIN, 3, 0.7).score(TRAIN), atol=1e-5
     )
+
+
+@settings(deadline=None)
+@given(interactions(), st.integers(0, 40))
+def test_rows_kept_for_popular_items_change_no_score(train: np.ndarray, numbers: int) -> None:
+    plain = fit_graph_filter(canonical(train), 3, 0.3)
+    kept = replace(plain, head=head_of(plain.forward, plain.backward, numbers))
+    np.testing.assert_allclose(kept.score(canonical(train)), plain.score(canonical(train)), atol=1e-6)
 
 
 def test_popularity_power_zero_changes_nothing_and_a_positive_one_favours_rare_items() -> None:

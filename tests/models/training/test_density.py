@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -82,3 +84,9 @@ def test_hidden_train_pairs_are_no_candidates(curve: list[Density]) -> None:
 
     found = evaluate(Fitted(), TRAIN, sp.csr_matrix(TRAIN.shape), TEST, ("rlmrec",), (20,)).means("rlmrec")
     assert curve[1].base["recall_20"] == pytest.approx(found["recall_20"], abs=1e-12)
+
+
+def test_a_base_below_what_is_popular_is_no_base_to_gain_over(curve: list[Density]) -> None:
+    thin = curve[0]
+    assert thin.pays("real", "shuffled")
+    assert not replace(thin, popularity=thin.base["recall_20"] + 0.01).pays("real", "shuffled")
