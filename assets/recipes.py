@@ -45,6 +45,8 @@ class Request:
     seeds: tuple[int, ...] = (2023,)
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By method, in the place of those that the method usually has."""
+    also: tuple[str, ...] = ()
+    """Assets `on_request` that are wanted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Recipe:
     """Where it is made for the sake of some methods only, which; nobody makes it for others."""
     by_default: bool = True
     """False where only a request that names the method makes this asset."""
+    on_request: bool = False
+    """True where it takes so long that only a request that names this asset makes it."""
 
     def variants_in(self, request: Request) -> tuple[str, ...]:
         """The variants that `request` wants of this asset's method."""
@@ -79,6 +83,8 @@ class Recipe:
 
     def cells(self, request: Request) -> list[Address]:
         """The partitions of this asset that `request` asks for."""
+        if self.on_request and self.asset not in request.also:
+            return []
         if self.for_methods and not set(self.for_methods) & set(request.methods):
             return []
         if self.scope == "all":
@@ -101,6 +107,11 @@ class Recipe:
             for variant in self.variants_in(request)
             for seed in request.seeds
         ]
+
+
+def usual(recipe: Recipe) -> bool:
+    """True where a launch of everything makes it."""
+    return recipe.by_default and not recipe.on_request
 
 
 def goes_with(base_model: str, method: str | None) -> bool:

@@ -1,8 +1,9 @@
 """The jobs: one per shape of partition, because one run cannot span two.
 
 `dataset_stage` makes what there is one of per dataset, `grid_stage` what there is one of per dataset and base model,
-`serving_stage` what is chosen of a dataset's grid, `publish` the leaderboard and the report. Which partitions a run takes is
-decided by whoever launches it (the command line, a schedule, a backfill, a person in the UI).
+`comparison_stage` rivals as well and what else is made on request alone, `serving_stage` what is chosen of a dataset's grid,
+`publish` the leaderboard and the report. Which partitions a run takes is decided by whoever launches it (the command line, a
+schedule, a backfill, a person in the UI).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.graph import recipes
+from assets.recipes import usual
 
 MAX_CONCURRENT_STEPS = 2
 """Steps of one run at once; each is a process of its own and may hold a model."""
@@ -29,12 +31,15 @@ EXECUTOR = dg.multiprocess_executor.configured(
 backfills launch from a selection of assets."""
 
 _SCOPES = {
-    name: tuple(recipe.asset for recipe in recipes().values() if recipe.scope in scopes)
-    for name, scopes in (
-        ("dataset", ("dataset",)),
-        ("grid", ("cell", "method")),
-        ("served", ("served",)),
-        ("all", ("all",)),
+    name: tuple(
+        recipe.asset for recipe in recipes().values() if recipe.scope in scopes and (usual(recipe) or not of_usual)
+    )
+    for name, scopes, of_usual in (
+        ("dataset", ("dataset",), False),
+        ("grid", ("cell", "method"), True),
+        ("comparison", ("cell", "method"), False),
+        ("served", ("served",), False),
+        ("all", ("all",), False),
     )
 }
 
@@ -50,6 +55,12 @@ grid_stage = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="Training, metrics and recommendations of one base model on one dataset.",
 )
+comparison_stage = dg.define_asset_job(
+    "comparison_stage",
+    selection=dg.AssetSelection.assets(*_SCOPES["comparison"]),
+    executor_def=EXECUTOR,
+    description="The same with rivals, and with what takes so long that only a request that names it makes it.",
+)
 serving_stage = dg.define_asset_job(
     "serving_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["served"]),
@@ -62,4 +73,4 @@ publish = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="The warehouse, the leaderboard and the report over everything in the lake.",
 )
-JOBS = [dataset_stage, grid_stage, serving_stage, publish]
+JOBS = [dataset_stage, grid_stage, comparison_stage, serving_stage, publish]

@@ -101,11 +101,12 @@ def check_request(request: Request, recipes: Mapping[str, Recipe], base_models: 
     """Refuse names that nobody knows.
 
     Raises:
-        LmmrecError: a base model or method is unknown; the text lists the known ones.
+        LmmrecError: a base model, method or asset on request is unknown; the text lists the known ones.
     """
     for kind, asked, known in (
         ("base model", request.base_models, tuple(base_models)),
         ("method", request.methods, known_methods(recipes)),
+        ("asset on request", request.also, tuple(name for name, recipe in recipes.items() if recipe.on_request)),
     ):
         for name in asked:
             if name not in known:

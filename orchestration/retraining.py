@@ -13,7 +13,7 @@ from typing import Any
 
 from assets.datasets.catalog import find_dataset
 from assets.lake import Lake
-from assets.recipes import Recipe, Request, goes_with
+from assets.recipes import Recipe, Request, goes_with, usual
 from assets.settings import Settings
 from orchestration.candidates import CANDIDATE_METHODS, affordable
 from orchestration.plan import Plan, make_plan
@@ -62,6 +62,11 @@ def standing_request(
         base_models=tuple(sorted({cell.base_model for _, cell in trained if cell.base_model})),
         methods=tuple(dict.fromkeys(method for method in order if method and method in {name for name, _ in trained})),
         seeds=tuple(sorted({cell.seed for _, cell in trained if cell.seed is not None})),
+        also=tuple(
+            recipe.asset
+            for recipe in recipes.values()
+            if recipe.on_request and lake.cells(recipe.asset, dataset=dataset)
+        ),
     )
 
 
@@ -86,6 +91,8 @@ def launches(plan: Plan, recipes: Mapping[str, Recipe]) -> list[Launch]:
         if not tasks:
             continue
         assets = tuple(dict.fromkeys(task.address.asset for task in tasks))
+        if job == "grid_stage" and not all(usual(recipes[asset]) for asset in assets):
+            job = "comparison_stage"
         found.append(
             Launch(
                 job,

@@ -218,6 +218,7 @@ RECIPES = (
         config=_density_config,
         method=COLD_METHOD,
         needs_text=True,
+        on_request=True,
     ),
     Recipe(
         asset="anchor_metrics",

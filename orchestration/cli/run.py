@@ -17,9 +17,17 @@ _PROTOCOL = "strict"
 @click.option("--base-model", "base_models", multiple=True, help="Repeatable. Default: see below.")
 @click.option("--method", "methods", multiple=True, help="Repeatable. Default: all that go with the base models.")
 @click.option("--seed", "seeds", multiple=True, type=click.IntRange(min=0), help="Repeatable. Default: 2023.")
+@click.option(
+    "--also", multiple=True, metavar="ASSET", help="Repeatable. What is made on request alone: density_curve."
+)
 @click.option("--until", type=click.Choice(STAGES), default=STAGES[-1], help="Last stage to make.")
 def command(
-    dataset: str, base_models: tuple[str, ...], methods: tuple[str, ...], seeds: tuple[int, ...], until: str
+    dataset: str,
+    base_models: tuple[str, ...],
+    methods: tuple[str, ...],
+    seeds: tuple[int, ...],
+    also: tuple[str, ...],
+    until: str,
 ) -> None:
     """Make what is missing or stale of DATASET, up to recommendations and report.
 
@@ -41,6 +49,7 @@ def command(
         methods=tuple(dict.fromkeys(methods))
         or (CANDIDATE_METHODS if open_choice else default_methods(recipes(), named)),
         seeds=tuple(dict.fromkeys(seeds)) or defaults.seeds,
+        also=also,
     )
     planner = Planner(home, request, until, chosen=bool(methods), open_choice=open_choice)
     if planner.next_launches():

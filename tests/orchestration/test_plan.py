@@ -168,6 +168,16 @@ def test_the_next_launches_are_all_of_the_earliest_kind(lake: Lake) -> None:
     assert next_launches(plan(lake, request), RECIPES) == []
 
 
+def test_what_is_made_on_request_is_made_for_nobody_else_and_in_a_run_of_its_own_kind(lake: Lake) -> None:
+    curve = _recipe("curve", "evaluation", "cell", ("split",), same_dataset("split"), method="base", on_request=True)
+    recipes = RECIPES | {"curve": curve}
+    make(lake, plan(lake))
+    assert make_plan(lake, recipes, REQUEST, Settings(), ENTRY).tasks == ()
+    asked = make_plan(lake, recipes, replace(REQUEST, also=("curve",)), Settings(), ENTRY)
+    assert {task.address.asset for task in asked.tasks} == {"curve"}
+    assert {launch.job for launch in launches(asked, recipes)} == {"comparison_stage"}
+
+
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
