@@ -119,7 +119,7 @@ def test_a_retraining_goes_on_from_run_to_run_until_nothing_is_stale(ui: Ui, hom
         followers = {run["jobName"]: run for run in ui.runs() if run["tags"].get(ROOT_TAG) == root}
     assert ui.wait_for_run(str(followers["publish"]["runId"]), RUN_WITHIN_S) == "SUCCESS"
     assert {job: ui.assets_of_run(str(run["runId"])) for job, run in followers.items()} == {
-        "dataset_stage": {"text_embeddings"},
+        "dataset_stage": {"text_embeddings", "user_text_leak"},
         "grid_stage": {"recommendations"},
         "serving_stage": {"selection", "published_lists"},
         "publish": {"leaderboard", "report"},
