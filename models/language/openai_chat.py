@@ -25,7 +25,7 @@ from models.language.wire import Wire
 from models.language.workers import run_in_order
 
 _LOOKED_UP_AT_ONCE = 8
-"""More at once would save little, and hold up the event loop for as long as ten requests take."""
+"""More at once would hold up the event loop for longer."""
 _WORKERS_PER_SLOT = 2
 """Questions that wait before a retry hold no place in flight; others take it meanwhile."""
 _ATTEMPTS_PER_TURN = 2

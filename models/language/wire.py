@@ -1,6 +1,6 @@
 """JSON over HTTP with what an SDK client holds: its URL, headers, transport and errors.
 
-`AsyncOpenAI.post` builds, copies and checks its options anew for each call, a third of what a whole answer costs here; none of
+`AsyncOpenAI.post` builds, copies and checks its options anew for each call, a fifth of what a whole answer costs here; none of
 them ever changes within a run. Judging what comes back, and sending again, is the gateway's.
 """
 

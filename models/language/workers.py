@@ -19,7 +19,7 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 Client = TypeVar("Client")
 HANDED_OVER_EVERY_S = 0.02
-"""Results wait so long for others: each change between loop and caller costs as much as reading an answer."""
+"""Results wait so long for others: each change between loop and caller costs the runner's signal handling."""
 SWITCH_INTERVAL_S = 0.0005
 WINDOW = 4_000
 """Results that may wait for an older one: about 10 MB of answers."""
@@ -56,7 +56,7 @@ def run_in_order(
 def _quick_event_loop() -> Iterator[None]:
     """The interpreter as an event loop wants it that hands each answer to a thread, and waits until that has it on disk.
 
-    A thread that wants to run gets its turn ten times as soon: an eighth more answers a second. Full collections, which fast
+    A thread that wants to run gets its turn ten times as soon: about a tenth more answers a second. Full collections, which fast
     garbage calls for again and again, pass over all that was imported before: 6 % more.
     """
     interval = sys.getswitchinterval()
