@@ -56,8 +56,8 @@ def run_in_order(
 def _quick_event_loop() -> Iterator[None]:
     """The interpreter as an event loop wants it that hands each answer to a thread, and waits until that has it on disk.
 
-    A thread that wants to run gets its turn ten times as soon: about a tenth more answers a second. Full collections, which fast
-    garbage calls for again and again, pass over all that was imported before: 6 % more.
+    A thread that wants to run gets its turn ten times as soon: about a tenth more answers a second. Full collections, which
+    fast garbage calls for again and again, pass over all that was imported before: 6 % more.
     """
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
