@@ -9,7 +9,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import groupby, product
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,6 +20,8 @@ from torch import Tensor
 from models.bases.config import BaseConfig
 from models.bases.contract import HistoryShares, Scored
 from models.closed_form.text_part import TextPart, TextSettings
+
+Config = TypeVar("Config", bound=BaseConfig)
 
 
 class Remembered:
@@ -33,6 +36,14 @@ class Remembered:
         if key not in self._kept:
             self._kept[key] = self._compute(user_idx)
         return self._kept[key].copy()
+
+
+@dataclass(frozen=True)
+class TextChoice:
+    """Texts, and the base's own settings beside which they are tried."""
+
+    base: BaseConfig
+    text: TextSettings
 
 
 @dataclass(frozen=True)
@@ -60,13 +71,22 @@ class ClosedFormBase(Scored):
 
     @classmethod
     @abstractmethod
-    def trials(cls, config: Any, train: sp.csr_matrix) -> Iterator[Trial]:
-        """Everything in `grid`, fitted to `train`."""
+    def finer(cls, config: Any, chosen: Any, train: sp.csr_matrix) -> Sequence[Any]:
+        """What is tried next, around the best of `grid`, without it; those that share a fit together. Empty for large data."""
+
+    @classmethod
+    @abstractmethod
+    def trials(cls, tried: Sequence[Any], train: sp.csr_matrix) -> Iterator[Trial]:
+        """Each of these settings, which leave nothing open, fitted to `train`."""
 
     @classmethod
     @abstractmethod
     def fitted(cls, config: Any, train: sp.csr_matrix) -> Self:
         """The model of settings that leave nothing open."""
+
+    @abstractmethod
+    def beside_texts(self, config: Any) -> Self:
+        """The model of a setting out of `text_grid`, which shares with this one what it can."""
 
     @abstractmethod
     def history_scores(self, rows: sp.csr_matrix) -> np.ndarray:
@@ -80,8 +100,16 @@ class ClosedFormBase(Scored):
 
     @classmethod
     @abstractmethod
-    def text_grid(cls) -> Sequence[TextSettings]:
-        """The text settings worth trying on this base; weights above 0."""
+    def text_grid(cls, config: Any, chosen: Any, train: sp.csr_matrix) -> Sequence[TextChoice]:
+        """What is tried with texts, the base's own settings together with theirs, since texts do part of what these do alone.
+
+        Weights are above 0. Where nothing is fixed, no more of them than `grid` and `finer` have of settings without texts;
+        those of the same base together, forms in the order in which `models.training.search` compares them.
+
+        Args:
+            config: the base as it was asked for; what it fixes stays.
+            chosen: the best setting without texts.
+        """
 
     @abstractmethod
     def own_tensors(self) -> dict[str, Tensor]:
@@ -92,10 +120,15 @@ class ClosedFormBase(Scored):
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
         """The model as a checkpoint holds it, good for scoring."""
 
-    def text_trials(self, settings: Sequence[TextSettings], texts: np.ndarray) -> Iterator[Trial]:
-        """Each of these settings on top of this model, after the model itself with weight 0."""
+    def text_trials(self, tried: Sequence[TextChoice], texts: np.ndarray) -> Iterator[Trial]:
+        """Each of these choices on the train matrix of this model; those of the same base share its fit where they stand
+        together."""
+        for config, choices in groupby(tried, key=lambda choice: choice.base):
+            model = self if config == self.config else self.beside_texts(config)
+            yield from model._with_texts([choice.text for choice in choices], texts)
+
+    def _with_texts(self, settings: Sequence[TextSettings], texts: np.ndarray) -> Iterator[Trial]:
         plain = Remembered(lambda user_idx: self.history_scores(self.train[user_idx]))
-        yield Trial(self.config, None, plain)
         for chosen, part in self.text_parts(settings, texts):
 
             def score(user_idx: np.ndarray, part: TextPart = part) -> np.ndarray:
@@ -153,6 +186,12 @@ class ClosedFormBase(Scored):
         factor = float(part.factors(model.history_scores(row), part.scores(row))[0])
         asked = part.asked_of(row, factor, item_idx)
         return TextReading(float(asked @ part.right[item_idx].astype(np.float64)), part.direction(asked, item_idx))
+
+
+def filled(config: Config, beside: Config, values: Mapping[str, Sequence[Any]]) -> list[Config]:
+    """`beside` with each setting that `config` leaves open at each of its `values`, in every combination, the last fastest."""
+    choices = [tried if getattr(config, name) is None else (getattr(config, name),) for name, tried in values.items()]
+    return [beside.model_copy(update=dict(zip(values, chosen, strict=True))) for chosen in product(*choices)]
 
 
 def _whole_scores(model: ClosedFormBase, part: TextPart | None, rows: sp.csr_matrix) -> np.ndarray:

@@ -16,7 +16,16 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from models.bases.closed_form import ClosedFormBase, Remembered, Trial, array_in, histories_in, text_shapes
+from models.bases.closed_form import (
+    ClosedFormBase,
+    Remembered,
+    TextChoice,
+    Trial,
+    array_in,
+    filled,
+    histories_in,
+    text_shapes,
+)
 from models.bases.config import EASE_MAX_ITEMS, BaseConfig, EaseConfig
 from models.closed_form.ease import EaseFit, fit_ease, popularity
 from models.closed_form.text_kernel import TextKernel
@@ -31,9 +40,9 @@ USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS = (
     (0.5, 0.0),
     (100.0, 300.0, 1000.0, 30.0),
     (0.5, 3.0, 0.0),
-    (0.2, 0.0),
+    (0.2, 0.0, 0.1, 0.3, 0.4, -0.1),
 )
-"""What is tried where settings are left open, the default first."""
+"""What is tried where settings are left open, the default first; of popularity powers the more, the fewer fits there are."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +63,34 @@ class EASE(ClosedFormBase):
                 f"base model 'ease' needs a dense matrix of {num_items:,} x {num_items:,} items, more than the "
                 f"{EASE_MAX_ITEMS:,} it is allowed; use base model gfcf, or raise the k-core of the dataset"
             )
-        tried: list[tuple[float, ...]] = [USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS]
+        tried: list[tuple[float, ...]] = [USER_POWERS, PENALTIES, DROPOUTS, POPULARITY_POWERS[:2]]
         if num_items > MORE_ITEMS:
-            tried = [values[:1] for values in tried[:3]] + tried[3:]
+            tried = [values[:1] for values in tried[:3]] + [POPULARITY_POWERS]
         elif num_items > MANY_ITEMS:
-            tried = [USER_POWERS[:1], PENALTIES[:3:2], DROPOUTS[:2], POPULARITY_POWERS]
+            tried = [USER_POWERS[:1], PENALTIES[:3:2], DROPOUTS[:2], POPULARITY_POWERS[:4]]
         names = ("user_power", "regularisation", "dropout", "popularity_power")
-        choices = [
-            values if getattr(config, name) is None else (getattr(config, name),)
-            for name, values in zip(names, tried, strict=True)
-        ]
-        return [config.model_copy(update=dict(zip(names, chosen, strict=True))) for chosen in product(*choices)]
+        return filled(config, config, dict(zip(names, tried, strict=True)))
 
     @classmethod
-    def trials(cls, config: EaseConfig, train: sp.csr_matrix) -> Iterator[Trial]:
+    def finer(cls, config: EaseConfig, chosen: EaseConfig, train: sp.csr_matrix) -> Sequence[EaseConfig]:
+        if train.shape[1] > MANY_ITEMS:
+            return []
+        assert chosen.regularisation is not None
+        assert chosen.dropout is not None
+        assert chosen.popularity_power is not None
+        around = {
+            "regularisation": tuple(chosen.regularisation * factor for factor in (1.0, 2 / 3, 3 / 2)),
+            "dropout": tuple(chosen.dropout * factor for factor in (1.0, 3 / 5, 5 / 3))
+            if chosen.dropout
+            else (0.0, 0.25),
+            "popularity_power": tuple(round(chosen.popularity_power + by, 6) for by in (0.0, -0.1, 0.1)),
+        }
+        return [tried for tried in filled(config, chosen, around) if tried != chosen]
+
+    @classmethod
+    def trials(cls, tried: Sequence[EaseConfig], train: sp.csr_matrix) -> Iterator[Trial]:
         last: tuple[float | None, ...] = ()
-        for chosen in cls.grid(config, train):
+        for chosen in tried:
             if last != (last := (chosen.user_power, chosen.regularisation, chosen.dropout)):
                 fit = None  # before the next one is made
                 fit = _fit(chosen, train)
@@ -82,6 +103,9 @@ class EASE(ClosedFormBase):
     def fitted(cls, config: EaseConfig, train: sp.csr_matrix) -> Self:
         assert config.popularity_power is not None
         return cls(config, train, _fit(config, train), popularity(train, config.popularity_power))
+
+    def beside_texts(self, config: EaseConfig) -> Self:
+        return self.fitted(config, self.train)
 
     def history_scores(self, rows: sp.csr_matrix) -> np.ndarray:
         return np.asarray(self.fit.score(rows) * self.popularity)
@@ -110,19 +134,40 @@ class EASE(ClosedFormBase):
         return whole.scaled(popularity(self.train, chosen.popularity_shift)) if chosen.popularity_shift else whole
 
     @classmethod
-    def text_grid(cls) -> Sequence[TextSettings]:
-        return (
+    def text_grid(cls, config: EaseConfig, chosen: EaseConfig, train: sp.csr_matrix) -> Sequence[TextChoice]:
+        num_items = train.shape[1]
+        shifts: tuple[float, ...]
+        weights: tuple[float, ...]
+        if num_items > MORE_ITEMS:
+            kernels, shifts, weights = [chosen], (0.0, -0.1), (5.0, 20.0)
+            others = [TextSettings("prior", 0.3, 0.03), TextSettings("map", 0.4, 0.03)]
+        elif num_items > MANY_ITEMS:
+            kernels, shifts, weights = [chosen], (0.0, -0.1, -0.2), (5.0, 10.0, 20.0)
+            others = [TextSettings("prior", weight, 0.03) for weight in (0.1, 0.3, 1.0)]
+            others += [TextSettings("map", weight, 0.03) for weight in (0.1, 0.4)] + [TextSettings("cosine", 0.1)]
+        else:
+            kernels, shifts, weights = cls._less_own(config, chosen), (0.0, -0.1, -0.2), (2.0, 5.0, 10.0, 20.0, 40.0)
+            others = [TextSettings("prior", c, mu) for mu, c in product((0.03, 0.3), (0.1, 0.3, 0.7, 1.5))]
+            others += [TextSettings("map", weight, 0.03) for weight in (0.1, 0.2, 0.4, 0.8)]
+            others += [TextSettings("cosine", weight) for weight in (0.1, 0.2)]
+        joint = product(kernels, shifts, weights)
+        return [
             *(
-                TextSettings(form="kernel", weight=weight, popularity_shift=shift)
-                for shift, weight in product((0.0, -0.1, -0.2), (1.0, 3.0, 5.0, 10.0, 20.0))
+                TextChoice(base, TextSettings("kernel", weight, popularity_shift=shift))
+                for base, shift, weight in joint
             ),
-            *(
-                TextSettings(form="prior", shrinkage=shrinkage, weight=weight)
-                for shrinkage, weight in product((0.03, 0.3), (0.1, 0.3, 0.7, 1.0, 1.5))
-            ),
-            *(TextSettings(form="map", shrinkage=0.03, weight=weight) for weight in (0.1, 0.2, 0.4, 0.8, 1.2)),
-            *(TextSettings(form="cosine", weight=weight) for weight in (0.05, 0.1, 0.2)),
-        )
+            *(TextChoice(chosen, text) for text in others),
+        ]
+
+    @classmethod
+    def _less_own(cls, config: EaseConfig, chosen: EaseConfig) -> list[EaseConfig]:
+        """`chosen` last, so that the forms after the kernel share its fit: rows of texts regularise, too, and more of the
+        ridge, less of the noise may be right beside them."""
+        assert chosen.regularisation is not None
+        assert chosen.dropout is not None
+        dropouts = (chosen.dropout * 3 / 5, chosen.dropout) if chosen.dropout else (0.0,)
+        around = {"regularisation": (2 * chosen.regularisation, chosen.regularisation), "dropout": dropouts}
+        return filled(config, chosen, around)
 
     def own_tensors(self) -> dict[str, Tensor]:
         return {"weights": torch.from_numpy(self.fit.weights), "popularity": torch.from_numpy(self.popularity)}

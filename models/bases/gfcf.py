@@ -7,7 +7,7 @@ Nothing of items x items is held, so that it goes where EASE does not. Texts sta
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Self
 
@@ -16,7 +16,16 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor
 
-from models.bases.closed_form import ClosedFormBase, Remembered, Trial, array_in, histories_in, text_shapes
+from models.bases.closed_form import (
+    ClosedFormBase,
+    Remembered,
+    TextChoice,
+    Trial,
+    array_in,
+    filled,
+    histories_in,
+    text_shapes,
+)
 from models.bases.config import BaseConfig, GFCFConfig
 from models.closed_form.ease import popularity
 from models.closed_form.graph_filter import GraphFilter, fit_graph_filter, graph_filter
@@ -48,18 +57,28 @@ class GFCF(ClosedFormBase):
             "alpha": ALPHAS[:2] if few else ALPHAS,
             "popularity_power": POPULARITY_POWERS[:2] if few else POPULARITY_POWERS,
         }
-        choices = [
-            values if getattr(config, name) is None else (getattr(config, name),) for name, values in tried.items()
-        ]
-        return [config.model_copy(update=dict(zip(tried, chosen, strict=True))) for chosen in product(*choices)]
+        return filled(config, config, tried)
 
     @classmethod
-    def trials(cls, config: GFCFConfig, train: sp.csr_matrix) -> Iterator[Trial]:
-        grid = cls.grid(config, train)
-        widest = fit_graph_filter(train, max(chosen.rank or 0 for chosen in grid), 1.0)
+    def finer(cls, config: GFCFConfig, chosen: GFCFConfig, train: sp.csr_matrix) -> Sequence[GFCFConfig]:
+        if train.nnz > MANY_PAIRS:
+            return []
+        assert chosen.rank is not None
+        assert chosen.alpha is not None
+        assert chosen.popularity_power is not None
+        around = {
+            "rank": tuple(max(1, round(chosen.rank * factor)) for factor in (1.0, 3 / 4, 3 / 2)),
+            "alpha": tuple(chosen.alpha * factor for factor in (1.0, 3 / 5, 5 / 3)),
+            "popularity_power": tuple(round(chosen.popularity_power + by, 6) for by in (0.0, -0.05, 0.05)),
+        }
+        return [tried for tried in filled(config, chosen, around) if tried != chosen]
+
+    @classmethod
+    def trials(cls, tried: Sequence[GFCFConfig], train: sp.csr_matrix) -> Iterator[Trial]:
+        widest = fit_graph_filter(train, max(chosen.rank or 0 for chosen in tried), 1.0)
         linear = Remembered(lambda user_idx: widest.linear(train[user_idx]))
         last = 0
-        for chosen in grid:
+        for chosen in tried:
             assert chosen.rank is not None
             assert chosen.alpha is not None
             assert chosen.popularity_power is not None
@@ -86,6 +105,14 @@ class GFCF(ClosedFormBase):
         filters = fit_graph_filter(train, config.rank, config.alpha)
         return cls(config, train, filters, popularity(train, config.popularity_power))
 
+    def beside_texts(self, config: GFCFConfig) -> Self:
+        if config.rank != self.config.rank:
+            return self.fitted(config, self.train)
+        assert config.alpha is not None
+        assert config.popularity_power is not None
+        power = popularity(self.train, config.popularity_power)
+        return replace(self, config=config, filter=replace(self.filter, alpha=config.alpha), popularity=power)
+
     def history_scores(self, rows: sp.csr_matrix) -> np.ndarray:
         return np.asarray(self.filter.score(rows) * self.popularity)
 
@@ -107,14 +134,21 @@ class GFCF(ClosedFormBase):
             yield chosen, mapped_part(texts, maps[chosen.shrinkage], chosen.weight)
 
     @classmethod
-    def text_grid(cls) -> Sequence[TextSettings]:
-        return (
-            *(
-                TextSettings(form="map", shrinkage=shrinkage, weight=weight)
-                for shrinkage, weight in product((0.03, 0.3), (0.1, 0.2, 0.4, 0.6, 0.8, 1.2))
-            ),
-            *(TextSettings(form="cosine", weight=weight) for weight in (0.05, 0.1, 0.2, 0.3, 0.5)),
-        )
+    def text_grid(cls, config: GFCFConfig, chosen: GFCFConfig, train: sp.csr_matrix) -> Sequence[TextChoice]:
+        assert chosen.alpha is not None
+        assert chosen.popularity_power is not None
+        weights: tuple[float, ...]
+        cosines: tuple[float, ...]
+        if train.nnz > MANY_PAIRS:
+            bases, weights, cosines = [chosen], (0.2, 0.4, 0.8), (0.1, 0.3)
+        else:
+            powers = tuple(round(chosen.popularity_power + by, 6) for by in (0.0, -0.1, 0.1))
+            around = {"alpha": (chosen.alpha, chosen.alpha / 2), "popularity_power": powers}
+            bases = filled(config, chosen, around)
+            weights, cosines = (0.1, 0.2, 0.4, 0.8, 1.2), (0.1, 0.2, 0.3, 0.5)
+        texts = [TextSettings("map", weight, mu) for mu, weight in product((0.03, 0.3), weights)]
+        texts += [TextSettings("cosine", weight) for weight in cosines]
+        return [TextChoice(base, text) for base, text in product(bases, texts)]
 
     def own_tensors(self) -> dict[str, Tensor]:
         return {

@@ -15,12 +15,14 @@ import numpy as np
 import scipy.sparse as sp
 
 from models.bases import BaseConfig, base_spec
+from models.bases.closed_form import ClosedFormBase
+from models.closed_form.text_part import TextPart
 from models.enhancers import TextPriorConfig
 from models.graph import binary_csr
 from models.progress import Silence, reporting_to, track
 from models.ranking.evaluate import Evaluation, evaluate
 from models.ranking.significance import Comparison, compare
-from models.training.search import TrialLog, sampled_rows, text_settings, texts_beside
+from models.training.search import TrialLog, sampled_rows, texts_beside, tuned
 
 K = 20
 SIGNIFICANCE = 0.01
@@ -102,24 +104,17 @@ def _measured(
 ) -> Density:
     model, enhancer = base_spec(base.name).formula(), TextPriorConfig(significance=significance)
     log = TrialLog(MONITOR, train=train, validation=sampled_rows(validation, seed))
-    total = len(model.grid(base, thin)) + len(texts) * (1 + len(text_settings(model, enhancer)))
-    with track(f"{base.name} at {share:.0%} of train", total=total, unit="trials") as step:
-        fitted = model.fitted(log.best(model.trials(base, thin), step).base, thin)
+    with track(f"{base.name} at {share:.0%} of train", total=len(model.grid(base, thin)), unit="trials") as step:
+        fitted = tuned(model, base, thin, log, step)
         start, gains, forms = log.chosen, dict[str, dict[str, Comparison]](), dict[str, str]()
         plain = _Scorer(lambda users: fitted.history_scores(thin[users]))
         alone = _on_test(plain, train, test)
         for kind, vectors in texts.items():
             log.chosen = start
-            part, chosen = texts_beside(fitted, enhancer, vectors, log, step)
+            reading, part, chosen = texts_beside(fitted, base, enhancer, vectors, log, step)
             assert chosen is not None
             forms[kind] = chosen.form
-            found = alone
-            if part is not None:
-                found = _on_test(
-                    _Scorer(lambda users, part=part: part.added_to(plain.score(users), thin[users])),
-                    train,
-                    test,
-                )
+            found = alone if part is None else _on_test(_with_texts(reading, part, thin), train, test)
             gains[kind] = {
                 metric: compare(found.per_user["rlmrec"][metric], alone.per_user["rlmrec"][metric])
                 for metric in (MONITOR, f"ndcg_{K}")
@@ -141,6 +136,10 @@ def _measured(
 class _Scorer:
     def __init__(self, compute) -> None:  # type: ignore[no-untyped-def]
         self.score = compute
+
+
+def _with_texts(model: ClosedFormBase, part: TextPart, thin: sp.csr_matrix) -> _Scorer:
+    return _Scorer(lambda users: part.added_to(model.history_scores(thin[users]), thin[users]))
 
 
 def _on_test(scorer: _Scorer, train: sp.csr_matrix, test: sp.csr_matrix) -> Evaluation:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from models.bases import BaseConfig, base_spec
-from models.bases.closed_form import ClosedFormBase, Trial
+from models.bases.closed_form import ClosedFormBase, TextChoice, Trial
 from models.closed_form.text_part import TextPart, TextSettings, centred
 from models.enhancers import EnhancerConfig, TextPriorConfig, refuse_mismatch
 from models.errors import LmmrecError
@@ -46,9 +46,9 @@ def fit_formula(
 ) -> FittedModel:
     """The base model of the settings that are best on validation by `training.monitor`, the earlier of equals.
 
-    With texts, the base's own settings are chosen first, then texts on top of these (`stepwise`); with weight 0 the model is
-    the base's to the bit. Same arguments
-    and threads, same bytes.
+    With texts, the base alone is tuned first, then base and texts together around that, with no more trials; what reads texts
+    is kept where it is ahead beyond chance (`stepwise`). With weight 0 the model is the base's to the bit. Same arguments and
+    threads, same bytes.
 
     Raises:
         LmmrecError: validation is empty but needed, texts are missing, or the catalogue is too large for the model.
@@ -72,20 +72,17 @@ def _fitted(
     model, train = base_spec(base.name).formula(), binary_csr(data.train)
     if training.evaluate_every and data.validation.nnz == 0:
         raise LmmrecError(NOTHING_TO_CHOOSE_BY)
-    chosen, log = model.grid(base, train)[0], TrialLog(training.monitor)
-    look = training.evaluate_every > 0
-    if look:
+    log = TrialLog(training.monitor)
+    if training.evaluate_every:
         log.validation, log.train = sampled_rows(data.validation, run.seed), train
-        total = len(model.grid(base, train)) + (len(text_settings(model, enhancer)) + 1 if enhancer else 0)
-        with track(f"tune {base.name}", total=total, unit="trials") as step:
-            chosen = log.best(model.trials(base, train), step).base
-            fitted = model.fitted(chosen, train)
-            part, used = texts_beside(fitted, enhancer, texts, log, step)
+        with track(f"tune {base.name}", total=len(model.grid(base, train)), unit="trials") as step:
+            fitted = tuned(model, base, train, log, step)
+            fitted, part, used = texts_beside(fitted, base, enhancer, texts, log, step)
     else:
-        fitted = model.fitted(chosen, train)
+        fitted = model.fitted(model.grid(base, train)[0], train)
         part, used = _default_texts(fitted, enhancer, texts)
     return FittedModel(
-        base=chosen,
+        base=fitted.config,
         enhancer=used,
         training=training,
         seed=run.seed,
@@ -98,33 +95,54 @@ def _fitted(
     )
 
 
-def text_settings(model: type[ClosedFormBase], enhancer: TextPriorConfig) -> list[TextSettings]:
+def tuned(
+    model: type[ClosedFormBase], base: BaseConfig, train: sp.csr_matrix, log: TrialLog, step: Step
+) -> ClosedFormBase:
+    """The model of the text-free settings that are best on validation: first a coarse grid, then around the best of it."""
+    chosen = log.best(model.trials(model.grid(base, train), train), step)
+    if around := model.finer(base, chosen, train):
+        step.total = (step.total or 0) + len(around)
+        chosen = log.best(model.trials(around, train), step, chosen)
+    return model.fitted(chosen, train)
+
+
+def text_choices(fitted: ClosedFormBase, base: BaseConfig, enhancer: TextPriorConfig) -> list[TextChoice]:
     """What is tried of texts: the base's grid, or the one form that was asked for; empty where it weighs nothing."""
     if enhancer.form == "chosen":
-        return list(model.text_grid())
+        return list(fitted.text_grid(base, fitted.config, fitted.train))
     if enhancer.form == "none" or enhancer.weight == 0.0:
         return []
-    return [TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift)]
+    asked = TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift)
+    return [TextChoice(fitted.config, asked)]
 
 
 def texts_beside(
     fitted: ClosedFormBase,
+    base: BaseConfig,
     enhancer: TextPriorConfig | None,
     texts: np.ndarray | None,
     log: TrialLog,
     step: Step,
-) -> tuple[TextPart | None, TextPriorConfig | None]:
+) -> tuple[ClosedFormBase, TextPart | None, TextPriorConfig | None]:
+    """The model that is kept and its text part, None where texts are not worth it: then the model is `fitted`, as it is.
+
+    Args:
+        fitted: the text-free model, whose trial is the one chosen in `log`.
+        base: its settings as they were asked for, with what they leave open.
+    """
     if enhancer is None or texts is None:
-        return None, None
-    trials = iter(fitted.text_trials(text_settings(type(fitted), enhancer), texts))
-    next(trials)  # weight 0: the base, which was looked at already
-    step.advance()
-    looked = {log.look(trial, step): trial.text for trial in trials}
-    log.chosen = stepwise(looked, log.per_user, log.chosen, enhancer.significance)
+        return fitted, None, None
+    tried = text_choices(fitted, base, enhancer)
+    step.total = (step.total or 0) + len(tried)
+    trials = fitted.text_trials(tried, texts)
+    looked = {log.look(trial, step): choice for choice, trial in zip(tried, trials, strict=True)}
+    forms = {number: choice.text for number, choice in looked.items()}
+    log.chosen = stepwise(forms, log.per_user, log.chosen, enhancer.significance)
     found = looked.get(log.chosen)
     if found is None:
-        return None, enhancer.model_copy(update={"form": "none", "weight": 0.0})
-    return _part(fitted, found, texts), _as_config(enhancer, found)
+        return fitted, None, enhancer.model_copy(update={"form": "none", "weight": 0.0})
+    model = fitted if found.base == fitted.config else fitted.fitted(found.base, fitted.train)
+    return model, _part(model, found.text, texts), _as_config(enhancer, found.text)
 
 
 def stepwise(
@@ -159,8 +177,8 @@ def _default_texts(
         raise LmmrecError(
             NOTHING_TO_CHOOSE_BY.replace("for the default settings", "and name the form and weight of texts")
         )
-    settings = text_settings(type(fitted), enhancer)
-    return (_part(fitted, settings[0], texts), enhancer) if settings else (None, enhancer)
+    asked = text_choices(fitted, fitted.config, enhancer)
+    return (_part(fitted, asked[0].text, texts), enhancer) if asked else (None, enhancer)
 
 
 def _part(fitted: ClosedFormBase, settings: TextSettings, texts: np.ndarray) -> TextPart:
@@ -205,13 +223,17 @@ class TrialLog:
     """What is no candidate."""
     validation: sp.csr_matrix | None = None
 
-    def best(self, trials: Iterable[Trial], step: Step) -> Trial:
-        """Looks at each of `trials` and returns the best of them, the earlier of equals; `chosen` is its number."""
-        best: Trial | None = None
+    def best(self, trials: Iterable[Trial], step: Step, before: BaseConfig | None = None) -> BaseConfig:
+        """Looks at each of `trials` and returns the settings of the best, the earlier of equals; `chosen` is its number.
+
+        Args:
+            before: settings of the trial that is chosen already, and stays unless one of `trials` is better.
+        """
+        best = before
         for trial in trials:
             number = self.look(trial, step)
             if best is None or self.history[number][self.monitor] > self.history[self.chosen][self.monitor]:
-                best, self.chosen = trial, number
+                best, self.chosen = trial.base, number
         assert best is not None
         return best
 

@@ -16,6 +16,8 @@ from models.anchors import ANCHORS
 from models.attribution import attribute, text_reading
 from models.bases import BASES, BaseConfig, EaseConfig, GFCFConfig, LightGCNConfig, base_spec
 from models.bases import ease as ease_module
+from models.bases import gfcf as gfcf_module
+from models.bases.closed_form import TextChoice
 from models.closed_form.ease import fit_ease, popularity
 from models.closed_form.text_part import TextSettings, centred
 from models.enhancers import LMMRecConfig, TextPriorConfig
@@ -72,6 +74,16 @@ def fit_quickly(
     training: TrainingConfig = TrainingConfig(),  # noqa: B008 - frozen
 ) -> FittedModel:
     return fit(data, base, text, training, RunConfig(threads=1))
+
+
+def settings_of(base: BaseConfig) -> dict[str, Any]:
+    return base.model_dump(exclude={"name", "dim", "l2"})
+
+
+def settings_in(entry: dict[str, Any]) -> dict[str, Any]:
+    """The base's settings of one trial."""
+    own = {name.removeprefix("setting_"): value for name, value in entry.items() if name.startswith("setting_")}
+    return {name: value for name, value in own.items() if not name.startswith("text_")}
 
 
 class FormulaBehaviour(RankerBehaviour):
@@ -179,13 +191,16 @@ def test_without_texts_no_part_of_a_score_comes_from_them() -> None:
 def test_the_setting_that_is_best_on_validation_is_kept_and_every_trial_is_recorded(base: BaseConfig) -> None:
     model = fit_quickly(base)
     recalls = [entry["recall_20"] for entry in model.history]
-    grid = base_spec(base.name).formula().grid(base, binary_csr(DATA.train))
-    assert len(recalls) == len(grid) == len({str(config) for config in grid})
+    formula, train = base_spec(base.name).formula(), binary_csr(DATA.train)
+    grid = formula.grid(base, train)
+    tried = [*grid, *formula.finer(base, grid[int(np.argmax(recalls[: len(grid)]))], train)]
+    assert len(recalls) == len(tried) > len(grid)
+    assert len({str(config) for config in tried}) == len(tried)
     assert model.best_epoch == int(np.argmax(recalls))
-    assert model.base == grid[model.best_epoch]
+    assert model.base == tried[model.best_epoch]
     again = evaluate(model, DATA.train, DATA.validation, DATA.validation, ("rlmrec",), (20,)).means("rlmrec")
     assert again["recall_20"] == pytest.approx(max(recalls), abs=1e-9)
-    kept = {name: value for name, value in model.base.model_dump().items() if name not in ("name", "dim", "l2")}
+    kept = settings_of(model.base)
     assert {name: model.history[model.best_epoch][f"setting_{name}"] for name in kept} == kept
 
 
@@ -195,10 +210,76 @@ def test_texts_that_know_the_tastes_are_taken_and_help_and_every_setting_is_reco
     assert isinstance(model.enhancer, TextPriorConfig)
     assert model.enhancer.form != "none"
     assert model.enhancer.weight > 0.0
-    assert len(model.history) == 1 + len(base_spec(base.name).formula().text_grid())
+    assert len(model.history) == 1 + len(base_spec(base.name).formula().text_grid(base, base, binary_csr(DATA.train)))
     best = {name: fitted.history[fitted.best_epoch]["recall_20"] for name, fitted in (("text", model), ("base", alone))}
     assert best["text"] > 1.03 * best["base"]
     assert model.history[0]["recall_20"] == best["base"]
+
+
+@pytest.mark.parametrize("form", ["kernel", "prior", "map"])
+def test_ease_is_kept_with_the_settings_that_are_best_beside_texts(form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = TextChoice(EASE_FIXED.model_copy(update={"regularisation": 7.0}), TextSettings(form, 0.5))
+    monkeypatch.setattr(ease_module.EASE, "text_grid", classmethod(lambda *_: [elsewhere]))
+    model = fit_quickly(EASE_FIXED, TextPriorConfig(significance=1.0))
+    asked = TextPriorConfig(form=form, weight=0.5)
+    assert model.base == elsewhere.base
+    assert isinstance(model.enhancer, TextPriorConfig)
+    again = fit_quickly(elsewhere.base, asked, training=BLIND)
+    assert all(again.final[name].numpy().tobytes() == model.final[name].numpy().tobytes() for name in again.final)
+    found = evaluate(model, DATA.train, DATA.validation, DATA.validation, ("rlmrec",), (20,)).means("rlmrec")
+    assert found["recall_20"] == pytest.approx(model.history[1]["recall_20"], abs=1e-9)
+
+
+@pytest.mark.parametrize("base", [GFCFConfig(), GFCFConfig(rank=16)], ids=["open", "rank fixed"])
+def test_the_base_is_tuned_together_with_its_texts_and_a_fit_of_what_was_chosen_gives_the_same_bytes(
+    base: BaseConfig,
+) -> None:
+    model, alone = fit_quickly(base, TextPriorConfig()), fit_quickly(base)
+    assert len({str(settings_in(entry)) for entry in model.history[len(alone.history) :]}) > 2
+    assert model.history[: len(alone.history)] == alone.history
+    assert settings_in(model.history[model.best_epoch]) == settings_of(model.base)
+    assert isinstance(model.enhancer, TextPriorConfig)
+    again = fit_quickly(model.base, model.enhancer, training=BLIND)
+    assert all(again.final[name].numpy().tobytes() == model.final[name].numpy().tobytes() for name in model.final)
+
+
+@pytest.mark.parametrize("base", [EaseConfig(), GFCFConfig()], ids=lambda base: base.name)
+def test_tuned_alone_and_with_texts_that_are_not_taken_a_base_is_the_same_to_the_bit(base: BaseConfig) -> None:
+    beside, alone = fit_quickly(base, TextPriorConfig(), DATA.with_shuffled_texts(1)), fit_quickly(base)
+    assert beside.base == alone.base
+    assert all(beside.final[name].numpy().tobytes() == alone.final[name].numpy().tobytes() for name in alone.final)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [],
+        [(ease_module, "MANY_ITEMS")],
+        [(ease_module, "MANY_ITEMS"), (ease_module, "MORE_ITEMS")],
+        [(gfcf_module, "MANY_PAIRS")],
+    ],
+    ids=len,
+)
+def test_a_base_with_texts_has_no_more_trials_than_the_base_alone(
+    limits: list[tuple[Any, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, limit in limits:
+        monkeypatch.setattr(module, limit, 1)
+    train = binary_csr(DATA.train)
+    for base in (EaseConfig(), GFCFConfig()):
+        formula = base_spec(base.name).formula()
+        grid = formula.grid(base, train)
+        chosen = grid[0]
+        alone, together = [*grid, *formula.finer(base, chosen, train)], formula.text_grid(base, chosen, train)
+        assert 0.8 * len(alone) <= len(together) <= len(alone)
+        assert len({str(choice) for choice in together}) == len(together)
+
+
+@pytest.mark.parametrize("fixed", FIXED, ids=lambda base: base.name)
+def test_what_is_fixed_of_a_base_stays_beside_texts(fixed: BaseConfig) -> None:
+    formula, train = base_spec(fixed.name).formula(), binary_csr(DATA.train)
+    assert not formula.finer(fixed, fixed, train)
+    assert {choice.base for choice in formula.text_grid(fixed, fixed, train)} == {fixed}
 
 
 @pytest.mark.parametrize("base", [EASE_FIXED, GFCF_FIXED], ids=lambda base: base.name)
@@ -288,7 +369,7 @@ def test_a_catalogue_too_large_for_ease_is_refused_and_a_large_one_gets_fewer_tr
         counts.append(len(ease_module.EASE.grid(EaseConfig(), train)))
     monkeypatch.setattr(ease_module, "MORE_ITEMS", 29)
     counts.append(len(ease_module.EASE.grid(EaseConfig(), train)))
-    assert counts == [48, 8, 2]
+    assert counts == [48, 16, 6]
     monkeypatch.setattr(ease_module, "EASE_MAX_ITEMS", 29)
     with pytest.raises(LmmrecError, match=r"dense matrix of 30 x 30 items.*use base model gfcf"):
         ease_module.EASE.grid(EaseConfig(), train)
