@@ -20,9 +20,9 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from assets.evaluation.recipe import COLD_SHARE, DIAL_SHARES
+from benchmarks.lastfm import vectors
 from benchmarks.machine import machine
 from benchmarks.tables import text_table, write_result
-from benchmarks.text_prior_lastfm import vectors
 from models.bases import BaseConfig, EaseConfig, GFCFConfig
 from models.graph import binary_csr
 from models.training.cold_items import ColdItems, measure_cold_items

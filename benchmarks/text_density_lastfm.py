@@ -13,16 +13,14 @@ import time
 from pathlib import Path
 
 import pandas as pd
-import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from assets.evaluation.density import markdown, rows_of, sentence
 from assets.evaluation.recipe import DENSITY_SHARES
+from benchmarks.lastfm import Matrices, vectors
 from benchmarks.machine import machine
 from benchmarks.tables import write_result
-from benchmarks.text_prior_lastfm import carve, vectors
 from models.bases import base_spec
-from models.graph import binary_csr
 from models.training.density import measure_densities
 
 
@@ -32,9 +30,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     about = machine(chosen.threads)
-    whole = binary_csr(sp.load_npz(chosen.data / "train_mat.npz").tocsr())
-    test = binary_csr(sp.load_npz(chosen.data / "test_mat.npz").tocsr())
-    train, validation = map(binary_csr, carve(whole, 1 / 8, 0))
+    whole = Matrices.read(chosen.data)
+    (train, validation), test = whole.carved(0), whole.test
     views = vectors(chosen.data, train.shape[1], chosen.threads)
     texts = {"real": views["both"], "shuffled": views["shuffled"]}
     started_s, started_cpu_s = time.perf_counter(), time.process_time()

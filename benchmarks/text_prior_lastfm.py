@@ -1,72 +1,52 @@
-"""What item texts add to the strongest text-free models on Last.fm: tuned with as many trials, real, shuffled, random text.
+"""What item texts add to the strongest text-free models on Last.fm, beside popularity and graph models, in one table.
 
-    python -m benchmarks.text_prior_lastfm DATA_FOLDER [--carve-outs 3] [--threads 2]
+    python -m benchmarks.graph_models_lastfm DATA_FOLDER MODELS_FOLDER
+    python -m benchmarks.text_prior_lastfm DATA_FOLDER --graph-models MODELS_FOLDER [--carve-outs 3] [--threads 2]
 
-DATA_FOLDER holds `train_mat.npz`, `test_mat.npz` and `item_profile.jsonl.gz`. Settings are chosen by Recall@20, averaged over
-carve-outs of an eighth of train, the form of texts by the rule of `models.training.search`; each chosen model is fitted once
-more on all of train and ranked on test, train items hidden (protocol `rlmrec`). The text-free models get further trials
-around their grids, so that they have seen more settings than the texts. The controls choose for themselves, and are also
-shown at what the real texts chose. Result: benchmarks/results/text_prior_lastfm.json.
+DATA_FOLDER holds `train_mat.npz`, `test_mat.npz` and `item_profile.jsonl.gz`. Settings are those that the product tries,
+chosen by Recall@20 averaged over carve-outs of an eighth of train: a base alone, then base and texts together with no more
+trials, the form of texts by the rule of `models.training.search`. Each chosen model is fitted once more on all of train and
+ranked on test, train items hidden (protocol `rlmrec`). The controls choose for themselves, and are also shown at what the real
+texts chose. The graph models come from the first script; those that read the user texts are tuned on pairs which these may
+tell of.
+Result: benchmarks/results/text_prior_lastfm.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
-from benchmarks.lmmrec_lastfm import texts
+from benchmarks.graph_models_lastfm import METHODS, READS_USER_TEXTS, TRIALS
+from benchmarks.lastfm import Matrices, vectors
 from benchmarks.machine import machine
 from benchmarks.tables import text_table, write_result
-from models.bases import EaseConfig, GFCFConfig
+from models.anchors import ANCHORS
+from models.bases import BaseConfig, base_spec
 from models.bases.closed_form import ClosedFormBase, Trial
-from models.bases.ease import EASE
-from models.bases.gfcf import GFCF
-from models.closed_form.text_part import TextSettings, centred, spreads
+from models.closed_form.text_part import spreads
 from models.enhancers import TextPriorConfig
-from models.graph import binary_csr
-from models.language.encoders import EncoderConfig, load_encoder
 from models.ranking.evaluate import Evaluation, evaluate
 from models.ranking.significance import compare
+from models.training.checkpoint import load
 from models.training.search import shown_settings, stepwise
 
-EASE_MORE = [
-    EaseConfig(user_power=0.5, regularisation=lam, dropout=rho, popularity_power=delta)
-    for lam, rho, delta in (
-        *product((50.0, 150.0, 200.0), (2.0, 5.0), (0.1, 0.2, 0.3)),
-        *product((100.0,), (3.0,), (0.1, 0.3)),
-        *product((100.0,), (2.0, 5.0), (0.2,)),
-        *product((100.0,), (2.0, 5.0), (0.3, 0.4)),
-        *product((150.0, 200.0), (5.0, 7.0), (0.4,)),
-        *product((150.0,), (7.0,), (0.2, 0.3)),
-        (200.0, 7.0, 0.3),
-    )
-]
-"""Further trials of EASE around what its grid preferred, as many as its texts get."""
-GFCF_MORE = [
-    GFCFConfig(rank=rank, alpha=alpha, popularity_power=delta)
-    for rank, alpha, delta in product((96, 192), (0.2, 0.5), (-0.05, 0.0, 0.05, 0.1, 0.15, 0.2))
-]
-JOINT = [
-    (
-        EaseConfig(user_power=0.5, regularisation=lam, dropout=rho, popularity_power=delta),
-        TextSettings(form="kernel", weight=weight),
-    )
-    for lam, rho, delta, weight in product((150.0, 300.0), (3.0, 5.0), (0.1, 0.2), (5.0, 10.0, 20.0, 40.0))
-]
-"""EASE and its texts tuned together: texts do part of what the base's own settings do alone."""
+PROTOCOL, METRICS = "rlmrec", ("recall_20", "ndcg_20")
+BASES, VIEWS, CONTROLS = ("ease", "gfcf"), ("mini", "lsa", "both"), ("shuffled", "random")
 SUM_WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)
-VIEWS = ("mini", "lsa", "both", "shuffled", "random")
+"""c of z(EASE) + c z(GF-CF)."""
+SUM = "ease & gfcf"
 
-JOINTLY = "ease + both, tuned together"
-SUFFIX = {"all": "", "same": ", as both"}
+Score = Callable[[np.ndarray], Any]
 
 
 @dataclass(frozen=True)
@@ -76,101 +56,198 @@ class Data:
     train: sp.csr_matrix
     held_out: sp.csr_matrix
 
-    def look(self, score: Callable[[np.ndarray], np.ndarray]) -> Evaluation:
-        return evaluate(_Scorer(score), self.train, sp.csr_matrix(self.train.shape), self.held_out, ("rlmrec",))
+    def look(self, score: Score) -> Evaluation:
+        return evaluate(_Scorer(score), self.train, sp.csr_matrix(self.train.shape), self.held_out, (PROTOCOL,))
 
 
 @dataclass(frozen=True)
 class _Scorer:
-    score: Callable[[np.ndarray], np.ndarray]
+    score: Score
 
 
-def carve(train: sp.csr_matrix, share: float, seed: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    """(train, validation): each pair is held out with probability `share`; users and items left without any get theirs back.
+@dataclass(frozen=True)
+class Parts:
+    """The carve-outs that choose, and the whole that is reported."""
 
-    Holding out a fixed pair of every item instead would keep rare items out of validation, though they are in test.
-    """
-    pairs = train.tocoo()
-    held = np.random.default_rng(seed).random(pairs.nnz) < share
-    for rows, count in ((pairs.row, train.shape[0]), (pairs.col, train.shape[1])):
-        held &= np.bincount(rows[~held], minlength=count)[rows] > 0
-    parts = [
-        sp.csr_matrix((pairs.data[rows], (pairs.row[rows], pairs.col[rows])), train.shape) for rows in (~held, held)
-    ]
-    return parts[0], parts[1]
+    carved: list[Data]
+    whole: Data
 
-
-def of_users(found: Evaluation) -> np.ndarray:
-    return found.per_user["rlmrec"]["recall_20"]
+    def of_users(self, scores: Sequence[Score]) -> np.ndarray:
+        """Recall@20 of the users of all carve-outs, one scorer a carve-out."""
+        return np.concatenate(
+            [part.look(score).per_user[PROTOCOL]["recall_20"] for part, score in zip(self.carved, scores, strict=True)]
+        )
 
 
-def recall(found: Evaluation) -> float:
-    return float(found.per_user["rlmrec"]["recall_20"].mean())
+@dataclass(frozen=True)
+class Chosen:
+    """What validation chose, ready to be ranked with."""
+
+    score: Score
+    on_carved: list[Score]
+    of_users: np.ndarray
+    trials: int
+    settings: Mapping[str, Any]
 
 
-def configs(model: type[ClosedFormBase], config: Any, more: list[Any], train: sp.csr_matrix) -> list[Any]:
-    return [*model.grid(config, train), *more]
+@dataclass
+class Table:
+    """All models so far."""
+
+    whole: Data
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    tests: dict[str, Evaluation] = field(default_factory=dict)
+
+    def add(self, name: str, kind: str, validation: float, trials: int, settings: Any, score: Score) -> None:
+        self.tests[name] = found = self.whole.look(score)
+        means = {key: value for key, value in found.means(PROTOCOL).items() if key.startswith(("recall", "ndcg"))}
+        about = {
+            "model": name,
+            "kind": kind,
+            "trials": trials,
+            "settings": settings,
+            "validation_recall_20": validation,
+        }
+        self.rows.append(about | means)
+        shown = f"val {validation:.4f} test R@20 {means['recall_20']:.4f} N@20 {means['ndcg_20']:.4f}"
+        print(f"{name:<32} {shown}", settings, flush=True)
+
+    def add_chosen(self, name: str, kind: str, chosen: Chosen) -> None:
+        self.add(name, kind, float(chosen.of_users.mean()), chosen.trials, chosen.settings, chosen.score)
+
+    def best(self, kind: str) -> str:
+        """By validation."""
+        rows = [row for row in self.rows if row["kind"] == kind]
+        return str(max(rows, key=lambda row: float(row["validation_recall_20"]))["model"])
+
+    def over(self, reference: str) -> dict[str, dict[str, Any]]:
+        """Every other model against this one, by `model: metric`, paired over users."""
+        theirs = self.tests[reference].per_user[PROTOCOL]
+        return {
+            f"{name} over {reference}: {metric}": asdict(compare(found.per_user[PROTOCOL][metric], theirs[metric]))
+            for name, found in self.tests.items()
+            if name != reference
+            for metric in METRICS
+        }
 
 
-def base_trials(model: type[ClosedFormBase], config: Any, more: list[Any], train: sp.csr_matrix) -> Iterator[Trial]:
-    yield from model.trials(config, train)
-    for chosen in more:
-        yield from model.trials(chosen, train)
+def tuned_alone(formula: type[ClosedFormBase], config: BaseConfig, parts: Parts) -> tuple[BaseConfig, np.ndarray, int]:
+    """The best setting without texts, its validation and how many were tried; as `search.tuned`, over all carve-outs."""
+
+    def looks(tried: Sequence[BaseConfig]) -> list[np.ndarray]:
+        trials = [formula.trials(tried, part.train) for part in parts.carved]
+        return [parts.of_users([trial.score for trial in each]) for each in zip(*trials, strict=True)]
+
+    tried = list(formula.grid(config, parts.whole.train))
+    found = looks(tried)
+    best = max(range(len(tried)), key=lambda at: float(found[at].mean()))
+    around = list(formula.finer(config, tried[best], parts.whole.train))
+    tried, found = tried + around, found + (looks(around) if around else [])
+    best = max(range(len(tried)), key=lambda at: float(found[at].mean()))
+    return tried[best], found[best], len(tried)
 
 
-def summed(one: ClosedFormBase, other: ClosedFormBase, weight: float) -> Callable[[np.ndarray], np.ndarray]:
-    """The text-free sum of both."""
-    return sum_with(lambda user_idx: one.history_scores(one.train[user_idx]), other, weight)
+class BaseOfTexts:
+    """One base, tuned alone, on which texts are tried."""
+
+    def __init__(self, name: str, parts: Parts) -> None:
+        self.formula, self.config, self.parts = base_spec(name).formula(), base_spec(name).config(name=name), parts
+        chosen, of_users, trials = tuned_alone(self.formula, self.config, parts)
+        self.model = self.formula.fitted(chosen, parts.whole.train)
+        self.carved = [self.formula.fitted(chosen, part.train) for part in parts.carved]
+        plain, on_carved = history_scorer(self.model), [history_scorer(model) for model in self.carved]
+        self.alone = Chosen(plain, on_carved, of_users, trials, shown_settings(Trial(chosen, None, plain)))
+        self.choices = self.formula.text_grid(self.config, chosen, parts.whole.train)
+
+    def with_texts(self, texts: np.ndarray) -> tuple[Chosen, int | None]:
+        """What the rule of the product chooses, and its number; the base alone and None where it takes no texts."""
+        found = [self.alone.of_users]
+        trials = [model.text_trials(self.choices, texts) for model in self.carved]
+        found += [self.parts.of_users([trial.score for trial in each]) for each in zip(*trials, strict=True)]
+        forms = {number: choice.text for number, choice in enumerate(self.choices, start=1)}
+        number = stepwise(forms, found, 0, TextPriorConfig().significance)
+        if number == 0:
+            alone = self.alone
+            nothing = {"form": "none"}
+            return Chosen(alone.score, alone.on_carved, alone.of_users, len(self.choices), nothing), None
+        return self.at(number - 1, texts), number - 1
+
+    def at(self, number: int, texts: np.ndarray) -> Chosen:
+        """These texts at one choice."""
+        trials = [next(model.text_trials([self.choices[number]], texts)) for model in (self.model, *self.carved)]
+        on_carved = [trial.score for trial in trials[1:]]
+        settings = shown_settings(trials[0])
+        return Chosen(trials[0].score, on_carved, self.parts.of_users(on_carved), len(self.choices), settings)
 
 
-def with_texts(base: EaseConfig, text: TextSettings, texts: np.ndarray, train: sp.csr_matrix) -> Trial:
-    """EASE of these settings with its texts."""
-    model = EASE.fitted(base, train)
-    return list(model.text_trials([text], texts))[1]
+def history_scorer(model: ClosedFormBase) -> Score:
+    return lambda users: model.history_scores(model.train[users])
 
 
-def sum_with(
-    one: Callable[[np.ndarray], np.ndarray], other: ClosedFormBase, weight: float
-) -> Callable[..., np.ndarray]:
-    """z(one) + weight z(other)."""
+def summed(one: Chosen, other: Chosen, parts: Parts) -> Chosen:
+    """z(one) + c z(other), c by validation."""
+    pairs = list(zip(one.on_carved, other.on_carved, strict=True))
+    found = [parts.of_users([_sum(*pair, weight) for pair in pairs]) for weight in SUM_WEIGHTS]
+    best = max(range(len(found)), key=lambda at: float(found[at].mean()))
+    weight = SUM_WEIGHTS[best]
+    on_carved = [_sum(*pair, weight) for pair in pairs]
+    trials = one.trials + other.trials + len(SUM_WEIGHTS)
+    return Chosen(_sum(one.score, other.score, weight), on_carved, found[best], trials, {"c": weight})
 
-    def score(user_idx: np.ndarray) -> np.ndarray:
-        first, second = one(user_idx), other.history_scores(other.train[user_idx])
+
+def _sum(one: Score, other: Score, weight: float) -> Score:
+    def score(users: np.ndarray) -> np.ndarray:
+        first, second = one(users), other(users)
         return np.asarray(first + second * (weight * spreads(first) / spreads(second))[:, None])
 
     return score
 
 
-def tuned(recalls: np.ndarray) -> int:
-    """The setting with the best mean over carve-outs, (carve-outs, settings)."""
-    return int(recalls.mean(axis=0).argmax())
+def add_closed_forms(table: Table, parts: Parts, views: Mapping[str, np.ndarray]) -> None:
+    """EASE, GF-CF and their sum, with texts and without, and the controls."""
+    bases = {name: BaseOfTexts(name, parts) for name in BASES}
+    for name, base in bases.items():
+        table.add_chosen(name, "text-free", base.alone)
+    table.add_chosen(SUM, "text-free", summed(bases["ease"].alone, bases["gfcf"].alone, parts))
+    for name, base in bases.items():
+        chosen = {view: base.with_texts(views[view]) for view in VIEWS}
+        for view, (found, _) in chosen.items():
+            table.add_chosen(f"{name} + {view}", "text", found)
+        for control in CONTROLS:
+            table.add_chosen(f"{name} + {control}", "control", base.with_texts(views[control])[0])
+            if (number := chosen["both"][1]) is not None:
+                table.add_chosen(f"{name} + {control}, as both", "control", base.at(number, views[control]))
+        if name == "ease":
+            both = summed(chosen["both"][0], bases["gfcf"].alone, parts)
+            table.add_chosen("ease + both & gfcf", "text", both)
 
 
-def vectors(folder: Path, num_items: int, threads: int) -> dict[str, np.ndarray]:
-    """The item texts by view, and the two controls of `both`."""
-    lines = texts(folder / "item_profile.jsonl.gz", "iid", num_items)
-    mini, lsa = (load_encoder(EncoderConfig(name=name, threads=threads)).encode(lines) for name in ("minilm", "lsa"))
-    both = centred(mini, lsa)
-    rng = np.random.default_rng(2023)
-    return {
-        "mini": centred(mini),
-        "lsa": centred(lsa),
-        "both": both,
-        "shuffled": both[rng.permutation(num_items)],
-        "random": centred(rng.standard_normal(both.shape)),
-    }
+def add_popularity(table: Table, parts: Parts) -> None:
+    fitted = [ANCHORS["popularity"]().fit(part.train) for part in (parts.whole, *parts.carved)]
+    validation = float(parts.of_users([model.score for model in fitted[1:]]).mean())
+    table.add("popularity", "text-free", validation, 1, {}, fitted[0].score)
+
+
+def add_graph_models(table: Table, folder: Path) -> None:
+    log = json.loads((folder / TRIALS).read_bytes())
+    for method in METHODS:
+        found = log[method]
+        kind = "graph, user texts leak into validation" if method in READS_USER_TEXTS else "graph"
+        settings = found["settings"] | {"epochs": found["epochs"]}
+        validation, trials = float(found["validation_recall_20"]), len(found["trials"])
+        table.add(method, kind, validation, trials, settings, load(folder / method).score)
 
 
 def buckets(found: Evaluation, train: sp.csr_matrix) -> dict[str, list[float]]:
     """Recall@20 by quintile of train degree, and hit rate by fifth of the train mass, most popular items first."""
-    of_user = found.per_user["rlmrec"]["recall_20"]
+    of_user = found.per_user[PROTOCOL]["recall_20"]
     cuts = np.quantile(found.num_train, [0.2, 0.4, 0.6, 0.8])
     users = np.searchsorted(cuts, found.num_train)
     counts = np.bincount(train.indices, minlength=train.shape[1])
     order = np.argsort(-counts, kind="stable")
     fifth = np.empty(len(counts), dtype=int)
     fifth[order] = np.minimum(5 * (np.cumsum(counts[order]) - counts[order]) // counts.sum(), 4)
-    rank = found.pair_rank["rlmrec"]
+    rank = found.pair_rank[PROTOCOL]
     of_pair = fifth[found.pair_item_idx]
     return {
         "degree_cuts": [float(cut) for cut in cuts],
@@ -180,145 +257,53 @@ def buckets(found: Evaluation, train: sp.csr_matrix) -> dict[str, list[float]]:
     }
 
 
+def show(table: Table, free: str, comparisons: Mapping[str, Mapping[str, Any]]) -> str:
+    columns = ["model", "trials", "val R20", "R10", "R20", "N10", "N20", f"R20 over {free}", "p", "N20", "p"]
+    lines = []
+    for row in table.rows:
+        names = ("validation_recall_20", "recall_10", "recall_20", "ndcg_10", "ndcg_20")
+        cells = [row["model"], str(row["trials"]), *(f"{row[name]:.4f}" for name in names)]
+        over = [comparisons.get(f"{row['model']} over {free}: {metric}") for metric in METRICS]
+        gains = [text for one in over if one for text in (f"{100 * one['relative']:+.1f} %", f"{one['t_p']:.0e}")]
+        lines.append([*cells, *(gains or [""] * 4)])
+    return text_table(columns, lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("--graph-models", type=Path, required=True)
     parser.add_argument("--carve-outs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    about = machine(arguments.threads)
-    train = binary_csr(sp.load_npz(arguments.data / "train_mat.npz").tocsr())
-    whole = Data(train, sp.load_npz(arguments.data / "test_mat.npz").tocsr())
-    parts = [Data(*map(binary_csr, carve(train, 1 / 8, seed))) for seed in range(arguments.carve_outs)]
-    views = vectors(arguments.data, train.shape[1], arguments.threads)
+    about, matrices = machine(arguments.threads), Matrices.read(arguments.data)
+    carved = [Data(*matrices.carved(seed)) for seed in range(arguments.carve_outs)]
+    parts = Parts(carved, Data(matrices.train, matrices.test))
+    views = vectors(arguments.data, matrices.train.shape[1], arguments.threads)
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
-    rows: list[dict[str, Any]] = []
-    tests: dict[str, Evaluation] = {}
-
-    def told(name: str, kind: str, val: float, trials: int, settings: Any, found: Evaluation) -> None:
-        tests[name] = found
-        means = {key: value for key, value in found.means("rlmrec").items() if key.startswith(("recall", "ndcg"))}
-        rows.append({"model": name, "kind": kind, "trials": trials, "settings": settings, "validation_recall_20": val})
-        rows[-1] |= means
-        print(
-            f"{name:<32} val {val:.4f} test R@20 {means['recall_20']:.4f} N@20 {means['ndcg_20']:.4f}",
-            settings,
-            flush=True,
-        )
-
-    fitted: dict[str, ClosedFormBase] = {}
-    by_part: dict[str, list[ClosedFormBase]] = {}
-    for name, model, config, more in (("ease", EASE, EaseConfig(), EASE_MORE), ("gfcf", GFCF, GFCFConfig(), GFCF_MORE)):
-        tried = configs(model, config, more, parts[0].train)
-        looks = [
-            [recall(part.look(trial.score)) for trial in base_trials(model, config, more, part.train)] for part in parts
-        ]
-        recalls = np.array(looks)
-        number = tuned(recalls)
-        fitted[name] = model.fitted(tried[number], train)
-        by_part[name] = [model.fitted(tried[number], part.train) for part in parts]
-        settings = shown_settings(Trial(tried[number], None, fitted[name].history_scores))
-        found = whole.look(lambda users, name=name: fitted[name].history_scores(train[users]))  # type: ignore[misc]
-        told(name, "text-free", float(recalls.mean(axis=0)[number]), len(tried), settings, found)
-    sums = np.array(
-        [
-            [recall(part.look(summed(*pair, weight))) for weight in SUM_WEIGHTS]
-            for part, pair in zip(parts, zip(by_part["ease"], by_part["gfcf"], strict=True), strict=True)
-        ]
-    )
-    number = tuned(sums)
-    found = whole.look(summed(fitted["ease"], fitted["gfcf"], SUM_WEIGHTS[number]))
-    told("ease & gfcf", "text-free", float(sums.mean(axis=0)[number]), sums.shape[1], {"c": SUM_WEIGHTS[number]}, found)
-    of_view: dict[tuple[str, str], int] = {}
-    for name, view in product(("ease", "gfcf"), VIEWS):
-        grid: list[TextSettings | None] = [None, *fitted[name].text_grid()]
-        per_user = [
-            [of_users(part.look(trial.score)) for trial in model.text_trials(grid[1:], views[view])]  # type: ignore[arg-type]
-            for part, model in zip(parts, by_part[name], strict=True)
-        ]
-        joined = [np.concatenate(looks) for looks in zip(*per_user, strict=True)]  # users of all carve-outs, by setting
-        recalls = np.array([[values.mean() for values in looks] for looks in per_user])
-        control = view in ("shuffled", "random")
-        forms = ["all", "same"] if control else ["all", *dict.fromkeys(text.form for text in grid if text)]
-        trials = dict(enumerate(fitted[name].text_trials(grid[1:], views[view])))  # type: ignore[arg-type]
-        for form in forms:
-            allowed = [at for at, text in enumerate(grid) if text is None or form in ("all", "same", text.form)]
-            best = allowed[int(recalls.mean(axis=0)[allowed].argmax())]
-            if form == "all":
-                best = stepwise(dict(enumerate(grid)), joined, 0, TextPriorConfig().significance)
-                of_view[name, view] = best
-            elif form == "same":
-                best = of_view[name, "both"]
-            text = grid[best]
-            label = f"{name} + {view}{SUFFIX.get(form, f', {form} alone')}"
-            chosen: dict[str, Any] = {"form": "none"} if text is None else asdict(text)
-            found = whole.look(trials[best].score)
-            told(
-                label,
-                "control" if control else "text",
-                float(recalls.mean(axis=0)[best]),
-                len(allowed) - 1,
-                chosen,
-                found,
-            )
-    recalls = np.array(
-        [[recall(part.look(with_texts(*each, views["both"], part.train).score)) for each in JOINT] for part in parts]
-    )
-    number = tuned(recalls)
-    base, text = JOINT[number]
-    trial = with_texts(base, text, views["both"], train)
-    told(
-        JOINTLY, "text", float(recalls.mean(axis=0)[number]), len(JOINT), shown_settings(trial), whole.look(trial.score)
-    )
-    by_trial = [with_texts(base, text, views["both"], part.train) for part in parts]
-    sums = np.array(
-        [
-            [recall(part.look(sum_with(each.score, other, weight))) for weight in SUM_WEIGHTS]
-            for part, each, other in zip(parts, by_trial, by_part["gfcf"], strict=True)
-        ]
-    )
-    number = tuned(sums)
-    found = whole.look(sum_with(trial.score, fitted["gfcf"], SUM_WEIGHTS[number]))
-    settings = {"c": SUM_WEIGHTS[number]}
-    told(f"{JOINTLY} & gfcf", "text", float(sums.mean(axis=0)[number]), len(SUM_WEIGHTS), settings, found)
-    free = max((row for row in rows if row["kind"] == "text-free"), key=lambda row: row["validation_recall_20"])[
-        "model"
-    ]
-    comparisons = {
-        f"{row['model']} over {reference}: {metric}": asdict(
-            compare(tests[row["model"]].per_user["rlmrec"][metric], tests[reference].per_user["rlmrec"][metric])
-        )
-        for row in rows
-        for reference in dict.fromkeys((free, "ease", "gfcf" if row["model"].startswith("gfcf") else "ease"))
-        if row["model"] != reference
-        for metric in ("recall_20", "ndcg_20")
-    }
+    table = Table(parts.whole)
+    with threadpool_limits(arguments.threads):
+        add_popularity(table, parts)
+        add_closed_forms(table, parts, views)
+        add_graph_models(table, arguments.graph_models)
+    free = table.best("text-free")
+    comparisons = {}
+    for reference in dict.fromkeys((free, *BASES, "lightgcn", "lmmrec")):
+        comparisons |= table.over(reference)
     result = {
         "what": "Last.fm with LLM item texts, protocol rlmrec, test; settings chosen on validation Recall@20",
         "machine": about,
         "carve_outs": arguments.carve_outs,
         "best_text_free_on_validation": free,
+        "best_with_texts_on_validation": table.best("text"),
         "wall_seconds": round(time.perf_counter() - started_s, 1),
         "cpu_seconds": round(time.process_time() - started_cpu_s, 1),
-        "rows": rows,
+        "rows": table.rows,
         "comparisons": comparisons,
-        "buckets": {
-            name: buckets(tests[name], train)
-            for name in dict.fromkeys(("ease", free, "ease + both", "ease + lsa", JOINTLY))
-        },
+        "buckets": {name: buckets(found, matrices.train) for name, found in table.tests.items()},
     }
     print(write_result("text_prior_lastfm", result))
-    columns = ["model", "trials", "val R20", "R10", "R20", "N10", "N20", "over ease R20", "N20", "p N20"]
-    print(text_table(columns, [_line(row, comparisons) for row in rows]))
-
-
-def _line(row: dict[str, Any], comparisons: dict[str, dict[str, Any]]) -> list[str]:
-    names = ("validation_recall_20", "recall_10", "recall_20", "ndcg_10", "ndcg_20")
-    cells = [row["model"], str(row["trials"]), *(f"{row[name]:.4f}" for name in names)]
-    over = [comparisons.get(f"{row['model']} over ease: {metric}") for metric in ("recall_20", "ndcg_20")]
-    if over[0] is None or over[1] is None:
-        return [*cells, "", "", ""]
-    return [*cells, *(f"{100 * one['relative']:+.1f} %" for one in over if one), f"{over[1]['t_p']:.0e}"]
+    print(show(table, free, comparisons))
 
 
 if __name__ == "__main__":
