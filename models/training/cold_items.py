@@ -20,8 +20,8 @@ from models.closed_form.cold import exposure, map_to_weights, multiplier_for, ne
 from models.closed_form.text_map import learned_map
 from models.errors import LmmrecError
 from models.graph import binary_csr
-from models.progress import Silence, reporting_to
-from models.ranking.evaluate import Evaluation, evaluate
+from models.ranking.evaluate import Evaluation
+from models.ranking.offhand import ScoredBy, rank_quietly
 from models.ranking.topk import top_k
 from models.training.search import MAX_SCORES, MIN_USERS
 
@@ -171,26 +171,10 @@ def _scores(removal: Removal, matrix: np.ndarray, texts: np.ndarray) -> np.ndarr
     return new_item_scores(removal.train, matrix, texts[removal.new_items])
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Scores that are there."""
-
-    scores: np.ndarray
-
-    def score(self, user_idx: np.ndarray) -> np.ndarray:
-        return np.array(self.scores[user_idx])
-
-
 def _among_new(removal: Removal, scores: np.ndarray) -> Evaluation:
     """The new items ranked among themselves for every user who has one of them."""
     nothing = sp.csr_matrix(removal.pairs.shape)
-    return _measured(scores, nothing, removal.pairs)
-
-
-def _measured(scores: np.ndarray, train: sp.csr_matrix, truth: sp.csr_matrix) -> Evaluation:
-    """The lists of a table of scores, train items hidden; one of many, so that none of them is told as progress."""
-    with reporting_to(Silence()):
-        return evaluate(_Table(scores), train, sp.csr_matrix(train.shape), truth, ("rlmrec",), (K,))
+    return rank_quietly(ScoredBy.table(scores), nothing, removal.pairs, K)
 
 
 def _dial(
@@ -200,7 +184,7 @@ def _dial(
     warm = model.history_scores(train)
     warm[:, removal.new_items] = -np.inf
     users = np.arange(train.shape[0])
-    _, best = top_k(_Table(warm), users, K, train)
+    _, best = top_k(ScoredBy.table(warm), users, K, train)
     kept = np.ones(train.shape[1], dtype=np.float32)
     kept[removal.new_items] = 0.0
     of_warm = (held_out @ sp.diags(kept)).tocsr()
@@ -214,7 +198,10 @@ def _dial(
     for share in shares:
         multiplier = multiplier_for(share, best, cold)
         warm[:, removal.new_items] = multiplier * cold if multiplier > 0.0 else -np.inf
-        recalls = [_measured(warm, train, truth).means("rlmrec")[f"recall_{K}"] for truth in (of_warm, of_cold)]
+        recalls = [
+            rank_quietly(ScoredBy.table(warm), train, truth, K).means("rlmrec")[f"recall_{K}"]
+            for truth in (of_warm, of_cold)
+        ]
         shown = exposure(best, cold, multiplier) if multiplier > 0.0 else 0.0
         found.append(DialPoint(share, shown, multiplier, *recalls))
     return tuple(found)

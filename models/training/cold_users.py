@@ -17,8 +17,8 @@ from models.bases import BaseConfig, base_spec
 from models.closed_form.cold import history_and_text, ridge_to_histories
 from models.errors import LmmrecError
 from models.graph import binary_csr
-from models.progress import Silence, reporting_to
-from models.ranking.evaluate import Evaluation, evaluate
+from models.ranking.evaluate import Evaluation
+from models.ranking.offhand import ScoredBy, rank_quietly
 from models.training.search import MAX_SCORES, MIN_USERS
 
 K = 20
@@ -89,7 +89,7 @@ def measure_cold_users(
 
     def look(scores: np.ndarray, half: int) -> Evaluation:
         chosen = halves[half]
-        return _measured(scores[chosen], train[new[chosen]], held_out[new[chosen]])
+        return rank_quietly(ScoredBy.table(scores[chosen]), train[new[chosen]], held_out[new[chosen]], K)
 
     found = []
     for count in known:
@@ -132,16 +132,3 @@ def _first(train: sp.csr_matrix, count: int, rng: np.random.Generator) -> sp.csr
 def _best(looks: Sequence[Evaluation]) -> int:
     """The first of the best by Recall."""
     return int(np.argmax([found.means("rlmrec")[f"recall_{K}"] for found in looks]))
-
-
-@dataclass(frozen=True)
-class _Table:
-    scores: np.ndarray
-
-    def score(self, user_idx: np.ndarray) -> np.ndarray:
-        return np.array(self.scores[user_idx])
-
-
-def _measured(scores: np.ndarray, known: sp.csr_matrix, truth: sp.csr_matrix) -> Evaluation:
-    with reporting_to(Silence()):
-        return evaluate(_Table(scores), known, sp.csr_matrix(known.shape), truth, ("rlmrec",), (K,))

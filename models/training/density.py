@@ -19,8 +19,8 @@ from models.bases.closed_form import ClosedFormBase
 from models.closed_form.text_part import TextPart
 from models.enhancers import TextPriorConfig
 from models.graph import binary_csr
-from models.progress import Silence, reporting_to, track
-from models.ranking.evaluate import Evaluation, evaluate
+from models.progress import track
+from models.ranking.offhand import ScoredBy, rank_quietly
 from models.ranking.significance import Comparison, compare
 from models.training.search import TrialLog, sampled_rows, texts_beside, tuned
 
@@ -107,21 +107,21 @@ def _measured(
     with track(f"{base.name} at {share:.0%} of train", total=len(model.grid(base, thin)), unit="trials") as step:
         fitted = tuned(model, base, thin, log, step)
         start, gains, forms = log.chosen, dict[str, dict[str, Comparison]](), dict[str, str]()
-        plain = _Scorer(lambda users: fitted.history_scores(thin[users]))
-        alone = _on_test(plain, train, test)
+        plain = ScoredBy(lambda users: fitted.history_scores(thin[users]))
+        alone = rank_quietly(plain, train, test, K)
         for kind, vectors in texts.items():
             log.chosen = start
             reading, part, chosen = texts_beside(fitted, base, enhancer, vectors, log, step)
             assert chosen is not None
             forms[kind] = chosen.form
-            found = alone if part is None else _on_test(_with_texts(reading, part, thin), train, test)
+            found = alone if part is None else rank_quietly(_with_texts(reading, part, thin), train, test, K)
             gains[kind] = {
                 metric: compare(found.per_user["rlmrec"][metric], alone.per_user["rlmrec"][metric])
                 for metric in (MONITOR, f"ndcg_{K}")
             }
     means = alone.means("rlmrec")
     counts = np.bincount(thin.indices, minlength=thin.shape[1]).astype(np.float32)
-    popular = _on_test(_Scorer(lambda users: np.repeat(counts[None, :], len(users), axis=0)), train, test)
+    popular = rank_quietly(ScoredBy(lambda users: np.repeat(counts[None, :], len(users), axis=0)), train, test, K)
     per_user = thin.nnz / max(1, int((np.diff(thin.indptr) > 0).sum()))
     return Density(
         share,
@@ -133,15 +133,5 @@ def _measured(
     )
 
 
-class _Scorer:
-    def __init__(self, compute) -> None:  # type: ignore[no-untyped-def]
-        self.score = compute
-
-
-def _with_texts(model: ClosedFormBase, part: TextPart, thin: sp.csr_matrix) -> _Scorer:
-    return _Scorer(lambda users: part.added_to(model.history_scores(thin[users]), thin[users]))
-
-
-def _on_test(scorer: _Scorer, train: sp.csr_matrix, test: sp.csr_matrix) -> Evaluation:
-    with reporting_to(Silence()):
-        return evaluate(scorer, train, sp.csr_matrix(train.shape), test, ("rlmrec",), (K,))
+def _with_texts(model: ClosedFormBase, part: TextPart, thin: sp.csr_matrix) -> ScoredBy:
+    return ScoredBy(lambda users: part.added_to(model.history_scores(thin[users]), thin[users]))

@@ -7,7 +7,6 @@ is tuned on such a validation part, or an epoch chosen by it, is too large: on t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +16,7 @@ from models.closed_form.cold import ridge_to_histories
 from models.closed_form.graph_filter import graph_filter
 from models.closed_form.text_part import centred
 from models.graph import binary_csr
-from models.progress import Silence, reporting_to
-from models.ranking.evaluate import evaluate
+from models.ranking.offhand import ScoredBy, rank_quietly
 from models.ranking.protocol import Scorer
 from models.training.search import sampled_rows
 
@@ -100,9 +98,9 @@ def measure_leak(
     (reading,) = ridge_to_histories(train, of_users, (SHRINKAGE,))
     plain = graph_filter(train, np.zeros((train.shape[1], 0), dtype=np.float32), 0.0)
     rankers: dict[str, Scorer] = {
-        "item model": _Ranker(lambda users: plain.linear(train[users])),
-        "cosine": _Ranker(lambda users: of_users[users] @ of_items.T),
-        "regression": _Ranker(lambda users: of_users[users] @ reading),
+        "item model": ScoredBy(lambda users: plain.linear(train[users])),
+        "cosine": ScoredBy(lambda users: of_users[users] @ of_items.T),
+        "regression": ScoredBy(lambda users: of_users[users] @ reading),
     }
     looks = {name: [_recalls(ranker, train, part) for part in parts] for name, ranker in rankers.items()}
     return Leak(tuple(part_ratio(name, looks[name], looks["item model"]) for name in rankers))
@@ -128,18 +126,9 @@ def part_ratio(name: str, text: list[np.ndarray], model: list[np.ndarray]) -> Pa
     return PartRatio(name, validation, test, ratio, float(np.sqrt(np.square(influence).sum())))
 
 
-class _Ranker:
-    def __init__(self, compute: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._compute = compute
-
-    def score(self, user_idx: np.ndarray) -> np.ndarray:
-        return np.array(self._compute(user_idx), dtype=np.float32)
-
-
 def _recalls(ranker: Scorer, train: sp.csr_matrix, part: sp.csr_matrix) -> np.ndarray:
     """(users,) float64 Recall@20, NaN for users without pairs in `part`."""
-    with reporting_to(Silence()):
-        found = evaluate(ranker, train, sp.csr_matrix(train.shape), part, ("rlmrec",), (K,))
+    found = rank_quietly(ranker, train, part, K)
     recalls = np.full(train.shape[0], np.nan)
     recalls[found.user_idx] = found.per_user["rlmrec"][f"recall_{K}"]
     return recalls
