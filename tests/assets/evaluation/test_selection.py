@@ -166,6 +166,16 @@ def test_what_reads_suspect_user_texts_is_left_out_unless_they_are_trusted(tmp_p
     assert select(lake)["published"] == "lightgcn"
 
 
+def test_what_reads_ready_user_texts_that_passed_may_be_published(tmp_path: Path) -> None:
+    plant(tmp_path, {BASE: 0.0, REAL: 0.03}, seeds=(2023,), anchors={"als": -0.05})
+    lake = Lake(tmp_path)
+    with writing(lake, Address(LEAK, DATASET)) as draft:
+        (draft.path / VERDICT).write_text(
+            json.dumps({"suspect": False, "said": "0.98 times as well", "ready_texts": 60})
+        )
+    assert select(lake)["published"] == "lmmrec on lightgcn"
+
+
 def test_an_anchor_is_published_as_it_was_measured(tmp_path: Path) -> None:
     """The lists are of the anchor with its chosen settings, and its validation figures come out again."""
     lake = write_lake(tmp_path)
