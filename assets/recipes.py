@@ -18,12 +18,17 @@ from models import enhancers
 from models.bases import BASES
 from models.enhancers import ENHANCERS
 
-Scope = Literal["dataset", "cell", "method", "served", "all"]
+Scope = Literal["dataset", "cell", "method", "pair", "served", "all"]
 """`dataset`: one partition a dataset; `cell`: dataset x base model x variant x seed; `method`: dataset x base model x
-method; `served`: one partition a dataset, made of all its cells; `all`: one partition."""
+method; `pair`: dataset x base model; `served`: one partition a dataset, made of all its cells; `all`: one partition."""
 
 STAGES = ("datasets", "motivations", "embeddings", "training", "evaluation")
 """The groups, in the order in which data flows."""
+
+
+def preset_of(settings: Settings, entry: DatasetEntry) -> str:
+    """How models of a dataset are trained: as its entry says, unless the installation says otherwise."""
+    return entry.preset if settings.preset == "entry" else settings.preset
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,12 @@ class Situation:
     settings: Settings
     entry: DatasetEntry | None
     """None for assets of scope `all`."""
+
+    @property
+    def preset(self) -> str:
+        """How models of the dataset are trained."""
+        assert self.entry is not None
+        return preset_of(self.settings, self.entry)
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,8 @@ class Recipe:
             return [Address(self.asset)]
         if self.scope in ("dataset", "served"):
             return [Address(self.asset, request.dataset)]
+        if self.scope == "pair":
+            return [Address(self.asset, request.dataset, base_model) for base_model in request.base_models]
         if self.scope == "method":
             return [
                 Address(self.asset, request.dataset, base_model, method)

@@ -20,9 +20,9 @@ from assets.datasets.catalog import DatasetEntry, find_dataset
 from assets.graph import recipes
 from assets.lake import Address, Draft, Lake, Record
 from assets.recipes import Recipe, Situation, input_digests, stale_reason
-from assets.settings import ChatKind, DeviceKind, EncoderKind, Settings, home_directory
+from assets.settings import ChatKind, DeviceKind, EncoderKind, PresetKind, Settings, home_directory
 from models.errors import LmmrecError
-from models.progress import LogLines, has_reporter, reporting_to
+from models.progress import LogLines, has_reporter, reporting_to, track
 
 OWNERS = ["team:recommendations"]
 
@@ -49,6 +49,9 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     encoder_model: str | None = None
     device: DeviceKind = "auto"
     threads: int | None = None
+    processes: int | None = None
+    trials: int = 0
+    preset: PresetKind = "entry"
 
     @property
     def lake(self) -> Lake:
@@ -115,17 +118,27 @@ def materialize_cells(
     work: Callable[[Address, Draft, Inputs], None],
     *,
     force: bool = False,
+    spread: bool = False,
 ) -> dg.MaterializeResult[None]:
-    """Make several cells of one asset; cells that are up to date are reused unless `force`."""
-    started, cells = time.monotonic(), []
+    """Make several cells of one asset; cells that are up to date are reused unless `force`.
+
+    Args:
+        spread: make them in the processes of the installation, where it has some; `work` is a function of a module then, or
+            `partial` of one.
+    """
+    started, lake = time.monotonic(), installation.lake
     with clear_failures(), _progress_in_log(context):
+        stale = [address for address in addresses if force or _is_stale(installation, address)]
+        if installation.processes is None or not spread:
+            for address in stale:
+                _make(context.run.run_id, installation, address, partial(work, address))
+        elif stale:
+            _make_in_processes(context.run.run_id, installation, stale, work)
+        cells = []
         for address in addresses:
-            recipe, situation = recipes()[address.asset], installation.situation(address)
-            reused = not force and stale_reason(installation.lake, recipe, address, situation) is None
-            record = installation.lake.record(address) if reused else None
-            if record is None:
-                record = _make(context.run.run_id, installation, address, partial(work, address))
-            cells.append(_Cell(address, record, reused))
+            record = lake.record(address)
+            assert record is not None
+            cells.append(_Cell(address, record, address not in stale))
     metadata = {
         **_pictures(cells),
         "cells": [cell.row() for cell in cells],
@@ -210,6 +223,46 @@ def _column_type(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     if kinds <= {int} and kinds:
         return "int"
     return "float" if kinds and kinds <= {int, float} else "string"
+
+
+def _is_stale(installation: Installation, address: Address) -> bool:
+    recipe, situation = recipes()[address.asset], installation.situation(address)
+    return stale_reason(installation.lake, recipe, address, situation) is not None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One cell for another process."""
+
+    run_id: str
+    settings: Mapping[str, Any]
+    address: Address
+    work: Callable[[Address, Draft, Inputs], None]
+
+
+def _make_job(job: _Job) -> float:
+    """Makes the cell there; the seconds that took."""
+    installation = Installation(**job.settings)
+    return _make(job.run_id, installation, job.address, partial(job.work, job.address)).duration_s
+
+
+def _make_in_processes(
+    run_id: str,
+    installation: Installation,
+    stale: Sequence[Address],
+    work: Callable[[Address, Draft, Inputs], None],
+) -> None:
+    from assets.crew import in_processes
+
+    processes, threads = installation.processes or 1, installation.threads or 1
+    settings = {**installation.settings.model_dump(), "threads": threads, "processes": None}
+    jobs = [_Job(run_id, settings, address, work) for address in stale]
+    first = stale[0]
+    where = f"{first.base_model}, {first.dataset}" if first.base_model else first.dataset
+    with track(f"{first.asset} on {where}", total=len(jobs), unit="cells") as step:
+        for at, seconds in in_processes(_make_job, jobs, min(processes, 64), threads):
+            one = stale[at]
+            step.advance(note=f"{one.variant or one.method or ''} seed {one.seed}: {seconds:.0f} s")
 
 
 def _make(run_id: str, installation: Installation, address: Address, work: Callable[[Draft, Inputs], None]) -> Record:

@@ -16,6 +16,7 @@ from models.errors import LmmrecError
 
 ChatKind = Literal["extractive", "openai", "openai-batch"]
 EncoderKind = Literal["minilm", "openai", "lsa", "both"]
+PresetKind = Literal["entry", "lmmrec", "rlmrec", "budget"]
 DeviceKind = Literal["auto", "cpu", "cuda"]
 
 
@@ -50,7 +51,15 @@ class Settings(BaseModel):
     device: DeviceKind = "auto"
     """Where training runs; `auto` takes CUDA where it is usable."""
     threads: int | None = Field(default=None, ge=1)
-    """CPU threads of training and encoding; None means all cores of the machine."""
+    """CPU threads of training and encoding; None means all cores of the machine, or one where `processes` is set."""
+    processes: int | None = Field(default=None, ge=1)
+    """Processes that make the cells of one asset at once, with `threads` each; None makes them one after the other in the
+    process of the step. How many there are changes no number. `lmmrec experiment` takes one a core."""
+    trials: int = Field(default=0, ge=0, le=1000)
+    """Settings that an experiment tries on validation, the same number for the base and for every method on it; 0 takes them
+    as they are."""
+    preset: PresetKind = "entry"
+    """Training preset in the place of the catalogue entry's, or `entry`: that one. What another trained is stale then."""
 
 
 _UNPREFIXED = {"openai_base_url": "OPENAI_BASE_URL"}

@@ -1,23 +1,21 @@
 """What an experiment consists of: requests, whose cells are those of any other run, so that what is there is never made twice.
 
-How they are run is the planner's and the runner's; what is read off them is `assets.evaluation.table_one`.
+How they are run is the planner's and the runner's; what is read off them is `assets.evaluation.experiments`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from assets.evaluation.experiments import ABLATIONS, RIVALS, STRONG, TABLES, TARGET
 from assets.recipes import Request
 from assets.training.data import CONTROLS
+from assets.training.noise import NOISE
+from assets.training.tuning import ASSET as TUNING
 
 SEEDS = (2023, 2024, 2025, 2026, 2027)
 """Of the evaluation protocol."""
-TARGET = "lmmrec"
-"""The method that the others are there for."""
-RIVALS = ("uist", "once", "autograph", "rlmrec-con")
-"""The rows of the paper's Table I between base and LMMRec, and the closest published relative."""
-STRONG = ("ease", "gfcf")
-"""Closed forms that stand in every table, with and without texts."""
 
 
 def table_one(
@@ -37,3 +35,46 @@ def table_one(
         Request(dataset, (base_model,), ("base", *RIVALS, TARGET), tuple(seeds), variants | {"base": ("full",)}),
         Request(dataset, STRONG, ("base", "text-prior"), tuple(seeds[:1])),
     )
+
+
+def table_two(dataset: str, base_model: str, seeds: Sequence[int] = SEEDS) -> tuple[Request, ...]:
+    """Table II: LMMRec whole and without one of its parts, beside the bare base."""
+    variants = {"base": ("full",), TARGET: ("full", *ABLATIONS)}
+    return (Request(dataset, (base_model,), ("base", TARGET), tuple(seeds), variants),)
+
+
+def figure_two(
+    dataset: str, base_model: str, seeds: Sequence[int] = SEEDS, methods: Sequence[str] = ("base", TARGET)
+) -> tuple[Request, ...]:
+    """Fig. 2: train with pairs that never happened, for base and LMMRec."""
+    variants = dict.fromkeys(methods, ("full", *NOISE))
+    return (Request(dataset, (base_model,), tuple(methods), tuple(seeds), variants),)
+
+
+def requests_of(
+    experiments: Sequence[str],
+    dataset: str,
+    base_models: Sequence[str],
+    seeds: Sequence[int] = SEEDS,
+    noise_seeds: Sequence[int] = SEEDS[:2],
+    every_control: bool = False,
+    trials: int = 0,
+) -> list[Request]:
+    """What the experiments of `TABLES` take on each base model; cells that several of them share are made once.
+
+    Args:
+        noise_seeds: of Fig. 2, whose six levels take most of the time.
+        trials: above 0, all methods are tuned first.
+    """
+    found: list[Request] = []
+    for base_model in base_models:
+        for name in experiments:
+            if name == "table-1":
+                made = table_one(dataset, base_model, seeds, every_control)
+            elif name == "table-2":
+                made = table_two(dataset, base_model, seeds)
+            else:
+                made = figure_two(dataset, base_model, noise_seeds)
+            also = (TABLES[name], *((TUNING,) if trials else ()))
+            found += [replace(made[0], also=also), *made[1:]]
+    return list({repr(request): request for request in found}.values())

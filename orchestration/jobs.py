@@ -1,9 +1,9 @@
 """The jobs: one per shape of partition, because one run cannot span two.
 
 `dataset_stage` makes what there is one of per dataset, `grid_stage` what there is one of per dataset and base model,
-`comparison_stage` rivals as well and what else is made on request alone, `serving_stage` what is chosen of a dataset's grid,
-`publish` the leaderboard and the report. Which partitions a run takes is decided by whoever launches it (the command line, a
-schedule, a backfill, a person in the UI).
+`comparison_stage` rivals as well and what else is made on request alone, `tables` the tables of the paper,
+`serving_stage` what is chosen of a dataset's grid, `publish` the leaderboard and the report. Which partitions a run takes is
+decided by whoever launches it (the command line, a schedule, a backfill, a person in the UI).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ _SCOPES = {
         ("dataset", ("dataset",), False),
         ("grid", ("cell", "method"), True),
         ("comparison", ("cell", "method"), False),
+        ("pair", ("pair",), False),
         ("served", ("served",), False),
         ("all", ("all",), False),
     )
@@ -61,6 +62,12 @@ comparison_stage = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="The same with rivals, and with what takes so long that only a request that names it makes it.",
 )
+tables = dg.define_asset_job(
+    "tables",
+    selection=dg.AssetSelection.assets(*_SCOPES["pair"]),
+    executor_def=EXECUTOR,
+    description="Table I, Table II and Fig. 2 of one base model on one dataset, from the cells that are there.",
+)
 serving_stage = dg.define_asset_job(
     "serving_stage",
     selection=dg.AssetSelection.assets(*_SCOPES["served"]),
@@ -73,4 +80,4 @@ publish = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="The warehouse, the leaderboard and the report over everything in the lake.",
 )
-JOBS = [dataset_stage, grid_stage, comparison_stage, serving_stage, publish]
+JOBS = [dataset_stage, grid_stage, comparison_stage, tables, serving_stage, publish]

@@ -72,9 +72,9 @@ def make_plan(
     return Plan(request, tuple(tasks.values()), tuple(up_to_date))
 
 
-def made_for(recipes: Mapping[str, Recipe], asset: str) -> dict[str, Recipe]:
-    """Of `recipes` those that `asset` is made of, and its own, in their order."""
-    wanted, found = [asset], {asset}
+def made_for(recipes: Mapping[str, Recipe], *assets: str) -> dict[str, Recipe]:
+    """Of `recipes` those that `assets` are made of, and their own, in their order."""
+    wanted, found = list(assets), set(assets)
     while wanted:
         new = set(recipes[wanted.pop()].upstream) - found
         wanted, found = [*wanted, *new], found | new
@@ -135,7 +135,7 @@ def _remade_input(
     planned = list(tasks)
     exact = set(recipe.inputs(lake, address)) if planned else set()
     for task in planned:
-        grows = recipe.scope in ("method", "served", "all") and _feeds(
+        grows = recipe.scope in ("method", "pair", "served", "all") and _feeds(
             recipes[task.address.asset], task.address, recipe, address
         )
         if task.address in exact or grows:

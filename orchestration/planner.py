@@ -6,6 +6,7 @@ makes nothing stale behind it. Which partitions are stale is `plan.py`; running 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from assets.training.leak import READERS, suspicion
 from models.errors import LmmrecError
 from orchestration.candidates import affordable
 from orchestration.plan import Plan, check_request, made_for, make_plan, methods_need_text, pairs_left_out, refuse_pairs
-from orchestration.retraining import Launch, next_launches
+from orchestration.retraining import Launch, launches, next_launches
 from orchestration.texts import has_texts
 
 _TEXT_STAGES = ("motivations", "embeddings")
@@ -33,7 +34,8 @@ class Planner:
         chosen: the methods were asked for by name, so a dataset without texts is an error and not a reason to do less.
         open_choice: no base model and no method was named, so that of `request`'s only those are tried that data of this
             size can afford.
-        toward: make this asset and what it is made of, and nothing beside it.
+        toward: make these assets and what they are made of, and nothing beside them.
+        lastly: and these, from what there is.
 
     Raises:
         LmmrecError: the dataset, a base model or a method is unknown, or a setting is not usable.
@@ -46,12 +48,14 @@ class Planner:
         until: str = STAGES[-1],
         chosen: bool = False,
         open_choice: bool = False,
-        toward: str | None = None,
+        toward: Sequence[str] = (),
+        lastly: Sequence[str] = (),
     ) -> None:
         from assets.partitions import BASE_MODELS
 
         self._lake, self._request = Lake(home), request
-        self._recipes = recipes() if toward is None else made_for(recipes(), toward)
+        kept = made_for(recipes(), *toward).keys() | set(lastly) if toward else recipes().keys()
+        self._recipes = {name: recipe for name, recipe in recipes().items() if name in kept}
         self._entry, self._settings = find_dataset(home, request.dataset), load_settings()
         self._until, self._chosen, self._open_choice = until, chosen, open_choice
         self._started = datetime.now(UTC)
@@ -70,6 +74,10 @@ class Planner:
     def next_launches(self) -> list[Launch]:
         """The runs that can start now; none means that everything is there. To be asked again after they ended."""
         return next_launches(self.plan(), self._recipes)
+
+    def every_launch(self) -> list[Launch]:
+        """The runs that it takes as far as can be told now, in their order."""
+        return launches(self.plan(), self._recipes)
 
     def counts(self) -> tuple[int, int]:
         """(partitions made since the start, partitions that were up to date), cells counted one by one."""
@@ -129,3 +137,34 @@ class Planner:
 
     def _plan(self, request: Request, until: str, with_text: bool) -> Plan:
         return make_plan(self._lake, self._recipes, request, self._settings, self._entry, until, with_text)
+
+
+class Together:
+    """Several requests whose runs go on side by side: what is published comes once, after the cells of all of them."""
+
+    def __init__(self, planners: Sequence[Planner]) -> None:
+        self._planners = planners
+
+    def next_launches(self) -> list[Launch]:
+        """As `Planner.next_launches`: the earliest runs of the first request that has something of that kind to do."""
+        every = [planner.every_launch() for planner in self._planners]
+        for is_next in (_makes_cells, _makes_tables, lambda launch: True):
+            for found in every:
+                first = [launch for launch in found if is_next(launch)]
+                if first:
+                    return [launch for launch in first if launch.job == first[0].job]
+        return []
+
+    def cells(self) -> tuple[set[Address], set[Address]]:
+        """(to make, up to date) as far as can be told now."""
+        plans = [planner.plan() for planner in self._planners]
+        wanted = {task.address for plan in plans for task in plan.tasks}
+        return wanted, {address for plan in plans for address in plan.up_to_date} - wanted
+
+
+def _makes_cells(launch: Launch) -> bool:
+    return launch.job not in ("tables", "serving_stage", "publish")
+
+
+def _makes_tables(launch: Launch) -> bool:
+    return launch.job != "publish"

@@ -15,6 +15,7 @@ from assets.datasets.catalog import find_dataset
 from assets.lake import Lake
 from assets.recipes import Recipe, Request, goes_with, usual
 from assets.settings import Settings
+from assets.training.tuning import ASSET as TUNING
 from orchestration.candidates import CANDIDATE_METHODS, affordable
 from orchestration.plan import Plan, make_plan
 from orchestration.texts import has_texts
@@ -65,7 +66,7 @@ def standing_request(
         also=tuple(
             recipe.asset
             for recipe in recipes.values()
-            if recipe.on_request and lake.cells(recipe.asset, dataset=dataset)
+            if recipe.on_request and recipe.asset != TUNING and lake.cells(recipe.asset, dataset=dataset)
         ),
     )
 
@@ -85,6 +86,7 @@ def launches(plan: Plan, recipes: Mapping[str, Recipe]) -> list[Launch]:
     dataset = plan.request.dataset
     groups: list[tuple[str, str | None, tuple[str, ...]]] = [("dataset_stage", None, ("dataset",))]
     groups += [("grid_stage", base_model, ("cell", "method")) for base_model in plan.request.base_models]
+    groups += [("tables", base_model, ("pair",)) for base_model in plan.request.base_models]
     groups += [("serving_stage", None, ("served",)), ("publish", None, ("all",))]
     for job, base_model, scopes in groups:
         tasks = [task for task in plan.of_scope(recipes, *scopes) if base_model in (None, task.address.base_model)]

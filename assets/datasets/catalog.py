@@ -20,6 +20,7 @@ from models.errors import LmmrecError
 FormatName = Literal[
     "amazon-2014", "amazon-2018", "amazon-2023", "yelp", "steam", "movielens", "table", "published-split", "demo"
 ]
+PresetName = Literal["lmmrec", "rlmrec", "budget"]
 NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9_.-]*$")
 """Dataset names become folder names and partition keys."""
 USER_CATALOGUE = "datasets.yaml"
@@ -105,8 +106,9 @@ class DatasetEntry(_Declaration):
     new_item_share: float = Field(default=0.0, ge=0, le=0.5)
     """Share of the places of the published lists that items nobody has yet get, ranked from their texts; 0 keeps them out.
     What each share costs stands in the report (`cold_item_metrics`)."""
-    preset: Literal["lmmrec", "rlmrec"] = "lmmrec"
-    """Training preset: batch 512 and rate 0.003 (the paper's) or batch 4,096 and rate 0.001 (the reference code's)."""
+    preset: PresetName = "lmmrec"
+    """Training preset: batch 512 and rate 0.003 (the paper's), batch 4,096 and rate 0.001 (the reference code's), or `budget`:
+    batch 4,096, rate 0.01, at most 45 epochs. A test holds the names against `models.training.config`."""
     warm_start: bool = False
     """Training starts from the cell's previous checkpoint where users or items were added since."""
     trust_user_texts: bool = False

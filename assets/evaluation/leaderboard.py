@@ -79,7 +79,7 @@ class Comparer:
 
 def leaderboard_rows(comparer: Comparer) -> list[dict[str, Any]]:
     """As `build_leaderboard`, over an open warehouse."""
-    rows = _summaries(comparer.connection)
+    rows = summaries(comparer.connection)
     for row in rows:
         subject = Subject(*(str(row[name]) for name in ("dataset", "base_model", "method", "variant", "protocol")))
         stands_alone = subject.is_anchor or subject == subject.base
@@ -92,7 +92,8 @@ def leaderboard_rows(comparer: Comparer) -> list[dict[str, Any]]:
     return rows
 
 
-def _summaries(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+def summaries(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Rows of the leaderboard without the comparisons, which take most of the time."""
     found = connection.execute(
         """SELECT * FROM (
             SELECT dataset, base_model, method, variant, protocol, metric, k, list(value ORDER BY seed) AS found,

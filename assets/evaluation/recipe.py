@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from assets.evaluation.experiments import ABLATIONS, STRONG, TABLES
 from assets.lake import Address, Lake
 from assets.recipes import Recipe, Situation, same_dataset
+from assets.training.data import CONTROLS
 from assets.training.leak import ASSET as LEAK
 from assets.training.methods import METHODS, Method, checkpoint_of
+from assets.training.noise import NOISE
 
 KS = (5, 10, 20)
 """Cut-offs of every metric."""
@@ -156,6 +159,23 @@ def _all_metrics(lake: Lake, address: Address) -> Sequence[Address]:
     return [*splits, *cells]
 
 
+def _table_inputs(variants: tuple[str, ...]) -> Callable[[Lake, Address], Sequence[Address]]:
+    """The numbers that a table of the paper may show: all of its dataset and base model, the strong bases and the anchors."""
+
+    def inputs(lake: Lake, address: Address) -> Sequence[Address]:
+        beside = STRONG if set(CONTROLS) <= set(variants) else ()
+        cells = [
+            cell
+            for asset in METRIC_ASSETS[:-1]
+            for base_model in dict.fromkeys((address.base_model, *beside))
+            for cell in lake.cells(asset, dataset=address.dataset, base_model=base_model)
+            if cell.variant in variants
+        ]
+        return [Address("anchor_metrics", address.dataset), *cells]
+
+    return inputs
+
+
 def _density_config(address: Address, situation: Situation) -> Mapping[str, Any]:
     return {"shares": list(DENSITY_SHARES)}
 
@@ -212,7 +232,7 @@ RECIPES = (
         asset="density_curve",
         group="evaluation",
         scope="cell",
-        code_version="1",
+        code_version="2",
         upstream=("split", "text_embeddings"),
         inputs=same_dataset("split", "text_embeddings"),
         config=_density_config,
@@ -263,6 +283,23 @@ RECIPES = (
         ),
         inputs=_published_inputs,
         config=_published_config,
+    ),
+    *(
+        Recipe(
+            asset=TABLES[name],
+            group="evaluation",
+            scope="pair",
+            code_version="1",
+            upstream=METRIC_ASSETS,
+            inputs=_table_inputs(variants),
+            config=_nothing,
+            on_request=True,
+        )
+        for name, variants in (
+            ("table-1", ("full", *CONTROLS)),
+            ("table-2", ("full", *ABLATIONS)),
+            ("figure-2", ("full", *NOISE)),
+        )
     ),
     Recipe(
         asset="leaderboard",

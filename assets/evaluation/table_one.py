@@ -13,6 +13,7 @@ from typing import Any
 
 from assets.evaluation.leaderboard import Comparer
 from assets.evaluation.pairing import METRICS, Subject, adjusted
+from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
@@ -54,7 +55,7 @@ def table_one(
     """The table of what the warehouse holds; rows that were not trained are not there.
 
     Args:
-        board: rows of `leaderboard_rows` of the same warehouse.
+        board: rows of `summaries` or `leaderboard_rows` of the same warehouse.
         beside: further base models, whose rows stand below.
         method: whose gains are given.
 
@@ -64,6 +65,7 @@ def table_one(
     target = Subject(dataset, base_model, method, "full", protocol)
     lines = [line for line in _lines(board) if (line.subject.dataset, line.subject.protocol) == (dataset, protocol)]
     lines = [line for line in lines if line.subject.is_anchor or line.subject.base_model in (base_model, *beside)]
+    lines = [line for line in lines if line.subject.variant in ("full", *CONTROLS)]
     lines.sort(key=lambda line: _place(line.subject, target, beside))
     if target not in {line.subject for line in lines}:
         raise LmmrecError(
@@ -72,7 +74,7 @@ def table_one(
         )
     own = [one for one in lines if one.subject.base_model == base_model and not one.subject.is_anchor]
     others = [one for one in own if one.subject.variant == "full" and one.subject != target]
-    controls = [one.subject for one in own if one.subject.method == method and one.subject != target]
+    controls = [one.subject for one in own if one.subject.method == method and one.subject.variant in CONTROLS]
     return TableOne(
         target,
         lines,

@@ -52,8 +52,11 @@ def warehouse_path(home: Path) -> Path:
     return home / WAREHOUSE
 
 
-def rebuild(lake: Lake, target: Path | None = None) -> dict[str, int]:
+def rebuild(lake: Lake, target: Path | None = None, dataset: str | None = None) -> dict[str, int]:
     """Build the warehouse from the lake and put it in place whole.
+
+    Args:
+        dataset: of the lake this one alone, for a file of one's own.
 
     Returns:
         Rows of each table.
@@ -71,7 +74,7 @@ def rebuild(lake: Lake, target: Path | None = None) -> dict[str, int]:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET enable_progress_bar = false")
             connection.execute(_SCHEMA)
-            counts = _fill(connection, lake)
+            counts = _fill(connection, lake, {} if dataset is None else {"dataset": dataset})
         temporary.replace(target)
     except OSError as error:
         raise LmmrecError(
@@ -138,14 +141,14 @@ def _refuse_unknown(connection: duckdb.DuckDBPyConnection, name: str, value: str
         )
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, int]:
-    cells = [cell for asset in METRIC_ASSETS for cell in lake.cells(asset)]
+def _fill(connection: duckdb.DuckDBPyConnection, lake: Lake, only: Mapping[str, str]) -> dict[str, int]:
+    cells = [cell for asset in METRIC_ASSETS for cell in lake.cells(asset, **only)]
     for cell in cells:
         _add_cell(connection, lake, cell)
     for dataset in sorted({cell.dataset for cell in cells if cell.dataset}):
         _add_entities(connection, lake, dataset)
     for asset in recipes():
-        for address in lake.cells(asset):
+        for address in lake.cells(asset, **only):
             record = lake.record(address)
             assert record is not None
             row = [asset, str(address), record.run_id, record.created_at.replace(tzinfo=None), record.duration_s]

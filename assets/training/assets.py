@@ -1,16 +1,32 @@
 """Dagster assets of the training stage: one checkpoint per method, cells by variant and seed within a partition."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import dagster as dg
 
-from assets.cells import CellConfig, chosen_cells
-from assets.lake import Address, Draft
+from assets.cells import CellConfig, MethodsConfig, chosen_cells
+from assets.datasets.catalog import find_dataset
+from assets.lake import Address, Draft, Lake
 from assets.partitions import DATASETS, GRID, keys_of
-from assets.resources import Inputs, Installation, asset_arguments, clear_failures, materialize, materialize_cells
+from assets.recipes import preset_of
+from assets.resources import (
+    Inputs,
+    Installation,
+    asset_arguments,
+    clear_failures,
+    materialize,
+    materialize_cells,
+    table_schema,
+)
+from assets.settings import Settings, home_directory
 from assets.training.leak import ASSET as LEAK
 from assets.training.leak import refuse_suspect_texts, write_leak
 from assets.training.methods import METHODS, Method, checkpoint_of
+from assets.training.tuning import ASSET as TUNING
+from assets.training.tuning import can_be_tuned, settings_of, tune, tuned
+from models.errors import LmmrecError
+from models.training.config import PRESETS
 
 DESCRIPTIONS = {
     "base": "The base model alone, trained on the interaction graph: weights, config, history and id maps.",
@@ -55,7 +71,7 @@ def checkpoint_asset(method: Method) -> dg.AssetsDefinition:
                 refuse_suspect_texts(installation.lake, dataset, method.name, trusted)
             cells = chosen_cells(checkpoint_of(method.name), dataset, base_model, config)
         work = cell_work(method, installation)
-        result = materialize_cells(context, installation, cells, work, force=config.force)
+        result = materialize_cells(context, installation, cells, work, force=config.force, spread=True)
         forget_trainings(installation, cells)
         return result
 
@@ -71,28 +87,30 @@ def forget_trainings(installation: Installation, cells: Sequence[Address]) -> No
 
 
 def cell_work(method: Method, installation: Installation) -> Callable[[Address, Draft, Inputs], None]:
-    """What makes one cell, once its inputs are there."""
+    """What makes one cell, once its inputs are there; another process can be told it."""
+    return partial(make_cell, method.name, installation.settings)
 
-    def work(address: Address, draft: Draft, inputs: Inputs) -> None:
-        import json
 
-        from assets.training.cells import state_folder, train_cell, warm_start_of
-        from assets.training.curve import training_curve
-        from assets.training.plan import plan_cell
+def make_cell(name: str, settings: Settings, address: Address, draft: Draft, inputs: Inputs) -> None:
+    import json
 
-        assert address.dataset is not None
-        entry = installation.entry(address.dataset)
-        plan = plan_cell(address, method.name, entry.preset)
-        state = state_folder(installation.lake.home, address, method.code_version)
-        start, started_from = (
-            warm_start_of(installation.lake, address, plan, inputs) if entry.warm_start else (None, {})
-        )
-        figures = train_cell(plan, inputs, draft.path, installation.settings, state, start) | started_from
-        history = json.loads((draft.path / "history.json").read_bytes())
-        title = f"{method.name} on {address.base_model}, {address.dataset}, {address.variant}, seed {address.seed}"
-        draft.metadata.update(figures, training_curve_md=training_curve(history, figures["best_epoch"], title))
+    from assets.training.cells import state_folder, train_cell, warm_start_of
+    from assets.training.curve import training_curve
+    from assets.training.plan import plan_cell
 
-    return work
+    assert address.dataset is not None
+    lake = Lake(home_directory())
+    entry = find_dataset(lake.home, address.dataset)
+    plan = plan_cell(address, name, preset_of(settings, entry))
+    if TUNING in inputs:
+        plan = tuned(plan, inputs[TUNING])
+        draft.metadata["tuned"] = json.dumps(settings_of(plan))
+    state = state_folder(lake.home, address, METHODS[name].code_version)
+    start, started_from = warm_start_of(lake, address, plan, inputs) if entry.warm_start else (None, {})
+    figures = train_cell(plan, inputs, draft.path, settings, state, start) | started_from
+    history = json.loads((draft.path / "history.json").read_bytes())
+    title = f"{name} on {address.base_model}, {address.dataset}, {address.variant}, seed {address.seed}"
+    draft.metadata.update(figures, training_curve_md=training_curve(history, figures["best_epoch"], title))
 
 
 @dg.asset(
@@ -109,4 +127,46 @@ def user_text_leak(context: dg.AssetExecutionContext, installation: Installation
     return materialize(context, installation, Address(LEAK, context.partition_key), work)
 
 
-ASSETS = [user_text_leak, *(checkpoint_asset(method) for method in METHODS.values())]
+@dg.asset(
+    **asset_arguments(TUNING),
+    partitions_def=GRID,
+    pool="training",
+    kinds={"pytorch", "parquet"},
+    description="Trials on validation before an experiment, as many for the base as for every method (LMMREC_TRIALS): all of "
+    "them, and the settings that the cells of a method take over.",
+    metadata=table_schema(
+        trial=("INTEGER", "0 is the method as it is without tuning"),
+        learning_rate=("DOUBLE", "Adam's rate"),
+        l2=("DOUBLE", "of all parameters"),
+        weight=("DOUBLE", "of the method; empty for the base"),
+        recall_20=("DOUBLE", "best epoch, on validation"),
+        ndcg_20=("DOUBLE", "the same epoch"),
+        best_epoch=("INTEGER", "whose weights would be kept"),
+        chosen=("BOOLEAN", "best by Recall@20"),
+    ),
+)
+def tuning(
+    context: dg.AssetExecutionContext, config: MethodsConfig, installation: Installation
+) -> dg.MaterializeResult[None]:
+    dataset, base_model = keys_of(context)
+    with clear_failures():
+        if not can_be_tuned(base_model):
+            raise LmmrecError(
+                f"{base_model} is a closed form, which tries its settings by itself: tune another base model."
+            )
+    cells = [Address(TUNING, dataset, base_model, method) for method in config.methods]
+    work = partial(tune_method, installation.settings)
+    return materialize_cells(context, installation, cells, work, force=config.force, spread=True)
+
+
+def tune_method(settings: Settings, address: Address, draft: Draft, inputs: Inputs) -> None:
+    from assets.training.cells import resolve_device
+
+    entry = find_dataset(home_directory(), str(address.dataset))
+    method, device = str(address.method), resolve_device(settings.device)
+    training, trials = PRESETS[preset_of(settings, entry)], settings.trials
+    figures = tune(address, method, training, trials, inputs, draft.path, settings.threads, device)
+    draft.metadata.update(figures)
+
+
+ASSETS = [user_text_leak, tuning, *(checkpoint_asset(method) for method in METHODS.values())]

@@ -116,7 +116,7 @@ def train_cell(
     from models.training.checkpoint import save
     from models.training.config import RunConfig
 
-    data = load_data(inputs["split"], inputs.get("text_embeddings"), plan.text_control, plan.seed)
+    data = load_data(inputs["split"], inputs.get("text_embeddings"), plan.text_control, plan.seed, plan.noise)
     users, items = _ids(inputs)
     if (len(users), len(items)) != data.train.shape:
         raise LmmrecError(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.tables import read_matrix, read_sizes
+from assets.training.noise import with_noise
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 
-def load_data(split: Path, vectors: Path | None = None, control: str | None = None, seed: int = 0) -> TrainingData:
+def load_data(
+    split: Path, vectors: Path | None = None, control: str | None = None, seed: int = 0, noise: float = 0.0
+) -> TrainingData:
     """Matrices of the split and text vectors, ready to train on.
 
     Args:
         split: folder of the asset `split`.
         vectors: folder of `text_embeddings`; None where the method reads no text.
         control: None (the real vectors), or a name of `CONTROLS`.
-        seed: seed of the control.
+        seed: seed of the control and of the noise.
+        noise: pairs that never happened in train, as a share of its pairs.
 
     Raises:
         LmmrecError: the vectors do not fit the split or their encoder, or are not finite.
@@ -41,7 +45,7 @@ def load_data(split: Path, vectors: Path | None = None, control: str | None = No
 
     num_users, num_items = read_sizes(split)
     data = TrainingData(
-        train=read_matrix(split, "train"),
+        train=with_noise(split, noise, seed) if noise else read_matrix(split, "train"),
         validation=read_matrix(split, "validation"),
         user_texts=None if vectors is None else _read_vectors(vectors, "users", num_users),
         item_texts=None if vectors is None else _read_vectors(vectors, "items", num_items),

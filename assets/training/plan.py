@@ -12,6 +12,7 @@ from typing import Any
 from assets.lake import Address
 from assets.training.data import CONTROLS
 from assets.training.methods import METHODS
+from assets.training.noise import NOISE
 from models.bases import BaseConfig, base_spec
 from models.enhancers import EnhancerConfig, enhancer_spec, refuse_mismatch
 from models.errors import LmmrecError
@@ -28,6 +29,8 @@ class CellPlan:
     text_control: str | None
     """None (the real vectors), or a name of `CONTROLS`."""
     seed: int
+    noise: float = 0.0
+    """Pairs that never happened in train, as a share of its pairs."""
 
     def as_config(self) -> dict[str, Any]:
         """Plain JSON for the record."""
@@ -37,10 +40,10 @@ class CellPlan:
             "training": self.training.model_dump(mode="json"),
             "text_control": self.text_control,
             "seed": self.seed,
-        }
+        } | ({"noise": self.noise} if self.noise else {})
 
 
-def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
+def plan_cell(address: Address, method: str, preset: str = "lmmrec") -> CellPlan:
     """The plan of one cell.
 
     Args:
@@ -54,7 +57,7 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
     assert address.base_model is not None
     assert address.seed is not None
     ablations = {} if method == "base" else enhancer_spec(method).variants
-    known = ("full", *(CONTROLS if METHODS[method].needs_text else ()), *ablations)
+    known = ("full", *(CONTROLS if METHODS[method].needs_text else ()), *ablations, *NOISE)
     if address.variant not in known:
         raise LmmrecError(f"method '{method}' has no variant '{address.variant}': known are {', '.join(known)}.")
     base = base_spec(address.base_model).config(name=address.base_model)
@@ -68,4 +71,5 @@ def plan_cell(address: Address, method: str, preset: str) -> CellPlan:
         training=PRESETS[preset],
         text_control=address.variant if address.variant in CONTROLS else None,
         seed=address.seed,
+        noise=NOISE.get(address.variant or "full", 0.0),
     )

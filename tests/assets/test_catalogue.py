@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.datasets.catalog import USER_CATALOGUE, find_dataset, load_catalogue
+from assets.datasets.catalog import USER_CATALOGUE, DatasetEntry, find_dataset, load_catalogue
 from models.errors import LmmrecError
 
 pytestmark = pytest.mark.unit
@@ -70,3 +70,17 @@ def test_a_wrong_entry_is_refused_with_file_and_key(tmp_path: Path, text: str, n
 def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(LmmrecError, match=r"unknown dataset 'dmeo': known are .*demo"):
         find_dataset(tmp_path, "dmeo")
+
+
+def test_presets_are_those_of_training_in_catalogue_and_settings() -> None:
+    from typing import get_args
+
+    from assets.datasets.catalog import PresetName
+    from assets.recipes import Situation
+    from assets.settings import Settings
+    from models.training.config import PRESETS
+
+    assert set(get_args(PresetName)) == set(PRESETS)
+    entry = DatasetEntry(format="demo", preset="rlmrec")
+    assert Situation(Settings(), entry).preset == "rlmrec"
+    assert {Situation(Settings(preset=name), entry).preset for name in get_args(PresetName)} == set(PRESETS)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from assets.evaluation.experiments import ABLATIONS
 from assets.evaluation.leaderboard import Comparer, leaderboard_rows
 from assets.evaluation.pairing import METRICS, Subject, opened, subjects
 from assets.evaluation.report import statements
 from assets.evaluation.report.density import density_pictures
+from assets.evaluation.report.experiments import Experiment, experiments
 from assets.evaluation.report.newness import New, Published, new_items, newcomers, published
 from assets.evaluation.report.pictures import Picture, curve_pictures, difference_pictures, slice_pictures, versus
 from assets.evaluation.report.samples import (
@@ -37,6 +39,7 @@ from assets.evaluation.report.tables import (
 )
 from assets.evaluation.slices import item_slices, user_slices
 from assets.lake import Lake
+from assets.training.noise import NOISE
 
 PAGE = "report.html"
 PRIMARY = "strict"
@@ -56,6 +59,7 @@ class Section:
     slices: list[Picture] = field(default_factory=list)
     densities: list[Picture] = field(default_factory=list)
     curves: list[Picture] = field(default_factory=list)
+    experiments: list[Experiment] = field(default_factory=list)
     beyond: Table | None = None
     record: Table | None = None
     cost: Table | None = None
@@ -71,7 +75,9 @@ class Section:
         pictured = [picture.table for picture in (*self.slices, *self.densities)]
         new = [self.published.candidates, self.new_items.table, self.newcomers.table]
         single = [self.beyond, *new, self.record, self.cost, self.materialisations]
-        return [table for table in (*self.results, *self.tests, *pictured, *single) if table is not None]
+        of_experiments = [table for one in self.experiments for table in one.tables]
+        every = (*self.results, *self.tests, *of_experiments, *pictured, *single)
+        return [table for table in every if table is not None]
 
 
 def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
@@ -130,6 +136,8 @@ def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], know
     connection = comparer.connection
     dataset = known[0].dataset
     section = Section(dataset)
+    section.experiments = experiments(comparer, lake, board, known, PRIMARY, OTHER)
+    known = [one for one in known if one.variant not in (*ABLATIONS, *NOISE)]  # those have tables of their own
     for protocol in (PRIMARY, OTHER):
         order = [one for one in known if one.protocol == protocol]
         order.sort(key=lambda one: (not one.is_anchor, one.base_model, one.method != "base", one.method, one.variant))
@@ -167,10 +175,15 @@ def _explain(section: Section, comparer: Comparer, board: Sequence[dict[str, Any
     """Findings and pictures of the primary protocol."""
     anchors = {one: mean for one in order if one.is_anchor and (mean := _mean(board, one, "recall", 20)) is not None}
     best_anchor = max(anchors, key=lambda one: anchors[one], default=None)
+    silent: list[Subject] = []
     for base in [one for one in order if one == one.base]:
         rivals = [one for one in order if one.base == base and one != base and not one.is_anchor]
         compared = {one: comparer.against(one, base) for one in rivals}
+        same = [one for one in rivals if statements.is_the_base(compared[one])]
+        silent += same
         for one in rivals:
+            if one in same:
+                continue
             if one.variant == "full":
                 section.statements += statements.lead(one, compared[one])
                 section.statements += _seeds(one, compared[one])
@@ -186,8 +199,9 @@ def _explain(section: Section, comparer: Comparer, board: Sequence[dict[str, Any
             sliced = {one: cut(comparer.connection, one, base) for one in rivals}
             section.slices += slice_pictures(entity, base, sliced)
             for one, found_slices in sliced.items():
-                if one.variant == "full":
+                if one.variant == "full" and one not in same:
                     section.statements += statements.few(one, entity, found_slices)
+    section.statements += statements.weighs_nothing(silent)
     caption = (
         f"Beyond accuracy on {section.dataset}, protocol {PRIMARY}: mean over seeds ± standard deviation; not tested."
     )

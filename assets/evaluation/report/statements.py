@@ -125,6 +125,24 @@ def few(subject: Subject, entity: str, slices: Sequence[Slice]) -> list[Statemen
     ]
 
 
+def is_the_base(comparisons: Mapping[str, Mapping[str, Any]]) -> bool:
+    """True where no figure differs from the base's: its texts weigh nothing."""
+    return bool(comparisons) and all(
+        found["difference"] == found["low"] == found["high"] == 0.0 for found in comparisons.values()
+    )
+
+
+def weighs_nothing(silent: Sequence[Subject]) -> list[Statement]:
+    """One sentence for all of which nothing else is to be said, because they are their base."""
+    if not silent:
+        return []
+    names = list(dict.fromkeys(subject_name(one) for one in silent))
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    verb = "gives" if len(names) == 1 else "give"
+    text = f"Where validation left texts no weight, nothing changes: {listed} {verb} the figures of the base alone."
+    return [Statement(text, "neutral")]
+
+
 def seeds(subject: Subject, num_seeds: int) -> list[Statement]:
     """A word of caution where there are few seeds."""
     if num_seeds >= ENOUGH_SEEDS:

@@ -27,6 +27,8 @@ class Line:
     """Which of the five styles (colour and marker) it wears."""
     marked_x: float | None = None
     """Where its best point is."""
+    band: Sequence[tuple[float, float, float]] = ()
+    """x, low and high of the interval around it."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,22 @@ def line_plot(lines: Sequence[Line], title: str, x_label: str, y_label: str, hei
     """Curves over a common x axis, for example validation recall by epoch."""
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
+    ys += [end for line in lines for _, low, high in line.band for end in (low, high)]
     x_scale = _Scale(xs, _LEFT, WIDTH - _RIGHT, pad=0.02)
     y_scale = _Scale(ys, height - _BOTTOM, _TOP, pad=0.06)
     parts = _y_axis(y_scale, y_label, height) + _x_axis(x_scale, x_label, height)
+    for line in lines:
+        if line.band:
+            ends = [(x, high) for x, _, high in line.band] + [(x, low) for x, low, _ in reversed(line.band)]
+            around = " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in ends)
+            parts.append(f'<polygon class="band {_style(line.style)}" points="{around}"/>')
     for line in lines:
         path = " ".join(f"{x_scale(x):.1f},{y_scale(y):.1f}" for x, y in line.points)
         parts.append(f'<polyline class="curve {_style(line.style)}" points="{path}"/>')
         best = [(x, y) for x, y in line.points if x == line.marked_x]
         parts += [_marker(x_scale(x), y_scale(y), line.style) for x, y in best]
-    ends = "; ".join(f"{line.label} ends at {_number(line.points[-1][1])}" for line in lines if line.points)
-    return _picture(title, f"{y_label} by {x_label}: {ends}.", height, parts) + _legend(
+    told = "; ".join(f"{line.label} ends at {_number(line.points[-1][1])}" for line in lines if line.points)
+    return _picture(title, f"{y_label} by {x_label}: {told}.", height, parts) + _legend(
         [(line.label, line.style) for line in lines]
     )
 
@@ -88,6 +96,37 @@ def group_plot(groups: Sequence[str], series: Sequence[Series], title: str, y_la
     return _picture(title, f"{y_label}. {told}.", height, parts) + _legend(
         [(line.label, line.style) for line in series]
     )
+
+
+def bar_plot(groups: Sequence[str], series: Sequence[Series], title: str, y_label: str, height: int = 280) -> str:
+    """Bars from zero with intervals, one cluster per group, for example a method without each of its parts."""
+    shown = [one for line in series for one in line.estimates if one is not None]
+    y_scale = _Scale([0.0, *_ends(shown)], height - _BOTTOM, _TOP, pad=0.06)
+    step = (WIDTH - _LEFT - _RIGHT) / max(len(groups), 1)
+    width = min(26.0, 0.8 * step / max(len(series), 1))
+    parts = _y_axis(y_scale, y_label, height)
+    told = []
+    for at, group in enumerate(groups):
+        middle = _LEFT + step * (at + 0.5)
+        parts += [
+            _text(middle, height - _BOTTOM + 16 + 13 * row, line, "middle")
+            for row, line in enumerate(group.split("\n"))
+        ]
+        for place, line in enumerate(series):
+            estimate = line.estimates[at]
+            if estimate is None:
+                continue
+            x = middle + (place - (len(series) - 1) / 2) * width
+            top, zero = y_scale(estimate.value), y_scale(0)
+            parts.append(
+                f'<rect class="bar {_style(line.style)}" x="{x - 0.45 * width:.1f}" y="{min(top, zero):.1f}" '
+                f'width="{0.9 * width:.1f}" height="{abs(zero - top):.1f}"/>'
+            )
+            if estimate.low is not None and estimate.high is not None:
+                parts.append(_segment(x, y_scale(estimate.low), x, y_scale(estimate.high), "error"))
+            told.append(f"{' '.join(group.split())}, {line.label}: {_number(estimate.value)}")
+    legend = _legend([(line.label, line.style) for line in series])
+    return _picture(title, f"{y_label}. {'; '.join(told)}.", height, parts) + legend
 
 
 def difference_plot(groups: Sequence[str], series: Sequence[Series], title: str, x_label: str) -> str:

@@ -51,20 +51,30 @@ def as_table(found: TableOne) -> Table:
 
 
 def _line(line: Line, best: Mapping[str, float | None]) -> list[Cell]:
-    cells = [word(subject_name(line.subject))]
+    cells = mean_cells(line.means, best)
+    return [word(subject_name(line.subject)), *cells[:-1], Cell(NOTHING) if line.subject.is_anchor else cells[-1]]
+
+
+def mean_cells(means: Figures, best: Mapping[str, float | None]) -> list[Cell]:
+    """The six metrics with half their 95 % interval over seeds, and how many seeds there are."""
+    cells = []
     for metric, k in METRICS:
-        found = line.means.get(f"{metric}_{k}")
+        found = means.get(f"{metric}_{k}")
         if found is None:
             cells.append(Cell(NOTHING))
             continue
         spread = "" if found["ci_high"] is None else number(found["ci_high"] - found["mean"])
         cells.append(Cell(number(found["mean"]), spread, found["mean"] == best.get(f"{metric}_{k}")))
-    seeds = max((found["num_seeds"] for found in line.means.values()), default=0)
-    return [*cells, Cell(NOTHING if line.subject.is_anchor else str(seeds))]
+    return [*cells, Cell(str(max((found["num_seeds"] for found in means.values()), default=0)))]
 
 
 def _gains(name: str, comparisons: Figures, show_other: bool = False) -> list[Cell]:
-    cells = [word(name)]
+    return [word(name), *gain_cells(comparisons, show_other)]
+
+
+def gain_cells(comparisons: Figures, show_other: bool = False) -> list[Cell]:
+    """The six relative differences with their marks, and over how many seeds they were compared."""
+    cells = []
     for metric, k in METRICS:
         found = comparisons.get(f"{metric}_{k}")
         if found is None:

@@ -83,6 +83,56 @@ class Table:
             )
         return out.getvalue()
 
+    def as_markdown(self) -> str:
+        """The same texts for the UI's metadata; the spread stands behind its mean, the best value is bold."""
+        lines = ["| " + " | ".join(map(_escaped, self.columns)) + " |", "|" + " --- |" * len(self.columns)]
+        for row in self.rows:
+            cells = [f"**{_escaped(cell.text)}**" if cell.is_best else _escaped(cell.text) for cell in row]
+            spreads = [f" ± {cell.spread}" if cell.spread else "" for cell in row]
+            lines.append("| " + " | ".join(map("".join, zip(cells, spreads, strict=True))) + " |")
+        return "\n".join([*lines, "", self.caption])
+
+    def as_latex(self) -> str:
+        """The same texts as a `table` for booktabs."""
+        lines = [
+            r"\begin{table}",
+            rf"\caption{{{latex_text(self.caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}",
+            r"\toprule",
+            " & ".join(map(latex_text, self.columns)) + r" \\",
+            r"\midrule",
+        ]
+        for row in self.rows:
+            cells = [
+                (rf"\textbf{{{latex_text(cell.text)}}}" if cell.is_best else latex_text(cell.text))
+                + (rf" $\pm$ {latex_text(cell.spread)}" if cell.spread else "")
+                for cell in row
+            ]
+            lines.append(" & ".join(cells) + r" \\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{char: rf"\{char}" for char in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "†": r"\dag{}",
+    "–": "--",
+    "≤": r"$\leq$",
+}
+
+
+def latex_text(text: str) -> str:
+    """`text` with what LaTeX would take for a command escaped."""
+    return "".join(_LATEX.get(char, char) for char in text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", r"\|").replace("*", r"\*")
+
 
 def display_name(name: str) -> str:
     return _NAMES.get(name, name)

@@ -14,7 +14,7 @@ from assets.evaluation.pairing import Subject
 from assets.evaluation.report import svg as plots
 from assets.evaluation.report.page import PAGE, Section, render, write_report
 from assets.evaluation.report.samples import Motivated, Shopper
-from assets.evaluation.report.statements import Statement
+from assets.evaluation.report.statements import Statement, is_the_base, weighs_nothing
 from assets.evaluation.report.svg import Estimate, Line, Series
 from assets.evaluation.report.tables import Cell, Table, p_text, percent, subject_name
 from assets.evaluation.warehouse import rebuild, warehouse_path
@@ -282,3 +282,19 @@ def test_rows_are_named_as_people_say() -> None:
         )
     ]
     assert names == ["LightGCN", "LightGCN + LMMRec (shuffled text)", "GF-CF (anchor)", "mine + own"]
+
+
+def test_methods_whose_texts_weigh_nothing_share_one_sentence() -> None:
+    nothing = {"recall_5": {"difference": 0.0, "low": 0.0, "high": 0.0}}
+    assert is_the_base(nothing)
+    assert not is_the_base({**nothing, "ndcg_5": {"difference": 0.0, "low": -0.1, "high": 0.1}})
+    assert not is_the_base({})
+    silent = [
+        Subject("tiny", base_model, "text-prior", variant, "strict")
+        for base_model in ("ease", "gfcf")
+        for variant in ("full", "shuffled-text")
+    ]
+    (told,) = weighs_nothing(silent)
+    assert told.tone == "neutral"
+    assert all(subject_name(one) in told.text for one in silent)
+    assert weighs_nothing([]) == []
