@@ -16,6 +16,8 @@ from assets.training.tuning import ASSET as TUNING
 
 SEEDS = (2023, 2024, 2025, 2026, 2027)
 """Of the evaluation protocol."""
+NOISE_SEEDS = SEEDS[:2]
+"""Of Fig. 2, whose six levels take most of the time."""
 
 
 def table_one(
@@ -51,12 +53,23 @@ def figure_two(
     return (Request(dataset, (base_model,), tuple(methods), tuple(seeds), variants),)
 
 
+def merged(*requests: Request) -> Request:
+    """One request for all rows of several with the same seeds."""
+    variants: dict[str, tuple[str, ...]] = {}
+    for request in requests:
+        for method in request.methods:
+            variants[method] = tuple(
+                dict.fromkeys((*variants.get(method, ()), *request.variants.get(method, ("full",))))
+            )
+    return replace(requests[0], methods=tuple(variants), variants=variants)
+
+
 def requests_of(
     experiments: Sequence[str],
     dataset: str,
     base_models: Sequence[str],
     seeds: Sequence[int] = SEEDS,
-    noise_seeds: Sequence[int] = SEEDS[:2],
+    noise_seeds: Sequence[int] = NOISE_SEEDS,
     every_control: bool = False,
     trials: int = 0,
 ) -> list[Request]:

@@ -8,10 +8,14 @@ decided by whoever launches it (the command line, a schedule, a backfill, a pers
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from assets.graph import recipes
-from assets.recipes import usual
+from assets.recipes import Request, usual
+from orchestration.experiments import NOISE_SEEDS, figure_two, merged, table_one, table_two
+from orchestration.retraining import run_config
 
 MAX_CONCURRENT_STEPS = 2
 """Steps of one run at once; each is a process of its own and may hold a model."""
@@ -80,4 +84,38 @@ publish = dg.define_asset_job(
     executor_def=EXECUTOR,
     description="The warehouse, the leaderboard and the report over everything in the lake.",
 )
-JOBS = [dataset_stage, grid_stage, comparison_stage, tables, serving_stage, publish]
+
+
+def _experiment(name: str, request: Request, shown: tuple[str, ...], description: str) -> Any:
+    """A job whose launchpad already asks for the cells of an experiment; a partition is a dataset and a base model."""
+    cells = tuple(
+        recipe.asset
+        for recipe in recipes().values()
+        if recipe.scope == "cell"
+        and recipe.method in request.methods
+        and not recipe.for_methods
+        and not recipe.on_request
+    )
+    return dg.define_asset_job(
+        name,
+        selection=dg.AssetSelection.assets(*cells, *shown),
+        executor_def=EXECUTOR,
+        config=run_config(request, recipes(), cells),
+        description=description,
+    )
+
+
+experiment = _experiment(
+    "experiment",
+    merged(*table_one("", "")[:1], *table_two("", "")),
+    ("table_1", "table_2"),
+    "Table I and Table II of one base model on one dataset: rivals, controls and ablations over five seeds. EASE, GF-CF and "
+    "anchors stand beside them where they have been made.",
+)
+noise = _experiment(
+    "noise",
+    figure_two("", "", NOISE_SEEDS)[0],
+    ("figure_2",),
+    "Fig. 2 of one base model on one dataset: base and LMMRec on train with 5 to 30 % of pairs that never happened.",
+)
+JOBS = [dataset_stage, grid_stage, comparison_stage, experiment, noise, tables, serving_stage, publish]

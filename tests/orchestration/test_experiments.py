@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from assets.evaluation.experiments import ABLATIONS, TABLES
 from assets.graph import recipes
 from assets.lake import Address
 from assets.recipes import Request
 from assets.training.data import CONTROLS
+from assets.training.noise import NOISE
 from models.enhancers import ENHANCERS
-from orchestration.experiments import SEEDS, table_one
+from orchestration.experiments import NOISE_SEEDS, SEEDS, merged, requests_of, table_one, table_two
 from orchestration.plan import made_for, pairs_left_out
 from orchestration.retraining import run_config
 
@@ -75,3 +77,30 @@ def test_every_pair_that_it_asks_for_can_be_trained_and_is_told_its_variants() -
     config = run_config(request, recipes(), ("lmmrec_checkpoint", "uist_metrics"))
     assert config["ops"]["lmmrec_checkpoint"]["config"] == {"seeds": [1, 2], "variants": ["full", *CONTROLS]}
     assert config["ops"]["uist_metrics"]["config"] == {"seeds": [1, 2], "variants": ["full"]}
+
+
+def test_jobs_of_the_ui_ask_for_the_cells_of_their_tables() -> None:
+    from orchestration.jobs import experiment, noise
+
+    asked = {job.name: job.config["ops"] for job in (experiment, noise)}
+    of_tables = merged(table_one("", "")[0], *table_two("", ""))
+    assert asked["experiment"]["lmmrec_checkpoint"]["config"] == {
+        "seeds": list(SEEDS),
+        "variants": ["full", *CONTROLS, *ABLATIONS],
+    }
+    assert set(asked["experiment"]) == {
+        f"{method.replace('-', '_')}_{kind}" for method in of_tables.methods for kind in ("checkpoint", "metrics")
+    }
+    assert asked["noise"]["base_metrics"]["config"] == {"seeds": list(NOISE_SEEDS), "variants": ["full", *NOISE]}
+
+
+def test_all_of_them_make_a_shared_row_once_and_tune_only_where_trials_are_asked_for() -> None:
+    requests = requests_of(tuple(TABLES), "demo", ("lightgcn", "weightedgcl"))
+    wanted = {cell for request in requests for cell in cells((request,))}
+    trained = [cell for cell in wanted if cell.base_model == "lightgcn"]
+    assert len(trained) == 5 * (1 + 4 + 3 + 4) + len(NOISE_SEEDS) * 2 * len(NOISE)
+    assert sum(request.base_models == ("ease", "gfcf") for request in requests) == 1
+    assert not any("tuning" in request.also for request in requests)
+    tuned = requests_of(("table-1",), "demo", ("lightgcn",), trials=2)[0]
+    (tuning,) = (recipe.cells(tuned) for recipe in recipes().values() if recipe.asset == "tuning")
+    assert [cell.method for cell in tuning] == ["base", "uist", "once", "autograph", "rlmrec-con", "lmmrec"]
