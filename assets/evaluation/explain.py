@@ -159,9 +159,16 @@ def text_influence(scores: Sequence[dict[str, Any]], has_vectors: bool) -> str:
     if "base" not in by_method:
         return f"{name} was trained with text; what it changed cannot be told, because base has not been trained."
     before, after = by_method["base"]["rank"], by_method[name]["rank"]
+    trained = METHODS[name].reads_user_texts  # else a closed form, which no chance of training has touched
     if before == after:
-        return f"Text had no influence on the rank: {before:,} by the graph alone and with text."
+        alone = "by the graph alone and with text" if trained else "without it and with it"
+        return f"Text had no influence on the rank: {before:,} {alone}."
     moved = "up" if after < before else "down"
+    if not trained:
+        return (
+            f"With text the item moves {moved} from rank {before:,} (without text) to {after:,}; both are formulas, tuned on "
+            "validation each for itself, so that none of it is chance of training."
+        )
     return (
         f"With text the item moves {moved} from rank {before:,} (graph alone) to {after:,}; part of that is chance of "
         "training, which the leaderboard's shuffled-text row measures."

@@ -136,7 +136,13 @@ def test_a_pair_of_the_split_is_named_with_its_part(finished: Lake, finished_hom
     [
         ([("base", 4), ("lmmrec", 4)], True, "Text had no influence on the rank: 4"),
         ([("base", 9), ("lmmrec", 4)], True, "moves up from rank 9 .graph alone. to 4"),
-        ([("base", 2), ("lmmrec", 4)], True, "moves down from rank 2"),
+        ([("base", 2), ("lmmrec", 4)], True, "moves down from rank 2 .*chance of training"),
+        (
+            [("base", 9), ("text-prior", 4)],
+            True,
+            "from rank 9 .without text. to 4; both are formulas, tuned on validation",
+        ),
+        ([("base", 4), ("text-prior", 4)], True, "Text had no influence on the rank: 4 without it and with it"),
         ([("base", 2)], True, "no method that reads text has been trained"),
         ([("lmmrec", 2)], True, "base has not been trained"),
     ],
