@@ -16,10 +16,11 @@ from assets.evaluation.experiments import ABLATIONS
 from assets.evaluation.leaderboard import Comparer, leaderboard_rows
 from assets.evaluation.pairing import METRICS, Subject, opened, subjects
 from assets.evaluation.report import statements
+from assets.evaluation.report.courses import course_pictures
 from assets.evaluation.report.density import density_pictures
 from assets.evaluation.report.experiments import Experiment, experiments
 from assets.evaluation.report.newness import New, Published, new_items, newcomers, published
-from assets.evaluation.report.pictures import Picture, curve_pictures, difference_pictures, slice_pictures, versus
+from assets.evaluation.report.pictures import Picture, difference_pictures, slice_pictures, versus
 from assets.evaluation.report.samples import (
     Motivated,
     Shopper,
@@ -147,7 +148,7 @@ def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], know
         if order and protocol == PRIMARY:
             _explain(section, comparer, board, order)
     section.tests = [table for table in section.tests if table.rows]
-    section.curves = curve_pictures(lake, dataset, sorted({one.base_model for one in known if not one.is_anchor}))
+    section.curves = course_pictures(lake, dataset, sorted({one.base_model for one in known if not one.is_anchor}))
     section.densities, told = density_pictures(lake, dataset)
     section.statements += told
     section.record = dataset_record(lake, dataset)

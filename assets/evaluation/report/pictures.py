@@ -6,17 +6,14 @@ Gains stand beside the base model with their intervals, real text always beside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from assets.evaluation.pairing import Subject
 from assets.evaluation.report import svg
-from assets.evaluation.report.samples import training_curves
 from assets.evaluation.report.svg import Estimate, Series
-from assets.evaluation.report.tables import Table, display_name, metric_name, slices_table, subject_name
+from assets.evaluation.report.tables import Table, metric_name, slices_table, subject_name
 from assets.evaluation.slices import Slice
-from assets.lake import Lake
 
 _STYLES = {("base", "full"): 0, ("lmmrec", "full"): 1, ("lmmrec", "shuffled-text"): 2}
 _OTHER_STYLE = 3
@@ -103,17 +100,6 @@ def _mean_of(one: Slice, side: str) -> Estimate | None:
 def _gain(one: Slice) -> Estimate | None:
     found = one.comparison
     return Estimate(found["difference"], found["low"], found["high"]) if found else None
-
-
-def curve_pictures(lake: Lake, dataset: str, base_models: Sequence[str]) -> list[Picture]:
-    pictures = []
-    for base_model in base_models:
-        lines = training_curves(lake, dataset, base_model)
-        if lines:
-            title = f"Validation Recall@20 of {display_name(base_model)} while training on {dataset}"
-            caption = f"{title}: one seed of each method, its best epoch marked; the weights of that epoch are kept."
-            pictures.append(Picture(caption, svg.line_plot(lines, title, "epoch", "Recall@20")))
-    return pictures
 
 
 def _short(one: Subject) -> str:

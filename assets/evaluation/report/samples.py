@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from assets.evaluation.lookup import printable, titles_of
 from assets.evaluation.recommendations import recommend
-from assets.evaluation.report.svg import Line
 from assets.evaluation.report.tables import NOTHING, Cell, Table, display_name, seconds, word
 from assets.lake import Address, Lake
 from assets.tables import connect
-from assets.training.methods import METHODS, checkpoint_of
+from assets.training.methods import METHODS
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -87,23 +86,6 @@ def _counted(metadata: Mapping[str, Any]) -> list[tuple[str, tuple[int | None, i
                 name = ", ".join(part for part in row.values() if isinstance(part, str))
                 found.append((name, (rows, row.get("users"), row.get("items"))))
     return found
-
-
-def training_curves(lake: Lake, dataset: str, base_model: str) -> list[Line]:
-    """Validation Recall@20 by epoch, the lowest seed of each method and variant."""
-    lines: list[Line] = []
-    for method in METHODS:
-        cells = lake.cells(checkpoint_of(method), dataset=dataset, base_model=base_model)
-        for variant in sorted({str(cell.variant) for cell in cells}):
-            cell = min((one for one in cells if one.variant == variant), key=lambda one: one.seed or 0)
-            history = json.loads((lake.path(cell) / "history.json").read_bytes())
-            points = [(float(row["epoch"]), float(row["recall_20"])) for row in history if "recall_20" in row]
-            if points:
-                best = max(points, key=lambda point: (point[1], -point[0]))[0]
-                label = display_name(base_model) if method == "base" else display_name(method)
-                suffix = "" if variant == "full" else f" ({variant.replace('-', ' ')})"
-                lines.append(Line(f"{label}{suffix}, seed {cell.seed}", points, len(lines), best))
-    return lines
 
 
 def cost_table(connection: duckdb.DuckDBPyConnection, dataset: str) -> Table | None:

@@ -13,7 +13,6 @@ from assets.evaluation.report.samples import (
     shoppers,
     shortened,
     spread_out,
-    training_curves,
 )
 from assets.lake import Address, Lake
 from assets.tables import connect, literal, write_frame, write_parquet
@@ -66,12 +65,6 @@ def test_evidence_whose_text_is_unknown_keeps_its_source_id(planted: tuple[Path,
         items = [one for one in motivation_samples(connection, lake, DATASET) if one.entity == "item"]
     assert all(one.quotes[0].startswith("r") for one in items)
     assert all(one.title.startswith("Title") for one in items)
-
-
-def test_the_curves_are_those_of_the_lowest_seed_with_the_best_epoch_marked(planted: tuple[Path, Lake]) -> None:
-    lines = training_curves(planted[1], DATASET, "lightgcn")
-    assert [line.label for line in lines] == ["LightGCN, seed 1", "LMMRec, seed 1"]
-    assert {line.marked_x for line in lines} == {9.0}
 
 
 def test_nothing_is_recommended_before_lists_are_published(planted: tuple[Path, Lake]) -> None:
