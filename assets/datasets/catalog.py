@@ -108,7 +108,7 @@ class DatasetEntry(_Declaration):
     What each share costs stands in the report (`cold_item_metrics`)."""
     preset: PresetName = "lmmrec"
     """Training preset: batch 512 and rate 0.003 (the paper's), batch 4,096 and rate 0.001 (the reference code's), or `budget`:
-    batch 4,096, rate 0.01, at most 45 epochs. A test holds the names against `models.training.config`."""
+    batch 8,192, rate 0.015, at most 45 epochs. A test holds the names against `models.training.config`."""
     warm_start: bool = False
     """Training starts from the cell's previous checkpoint where users or items were added since."""
     trust_user_texts: bool = False

@@ -33,7 +33,7 @@ class TrainingConfig(Settings):
 PRESETS: dict[str, TrainingConfig] = {
     "lmmrec": TrainingConfig(batch_size=512, learning_rate=3e-3),
     "rlmrec": TrainingConfig(batch_size=4096, learning_rate=1e-3),
-    "budget": TrainingConfig(batch_size=4096, learning_rate=1e-2, max_epochs=45, patience=3),
+    "budget": TrainingConfig(batch_size=8192, learning_rate=1.5e-2, max_epochs=45, patience=3),
 }
 """`lmmrec`: batch and rate printed in the LMMRec paper; `rlmrec`: the reference code behind the comparison numbers; `budget`:
 ours, for hundreds of trainings on a small machine, which end sooner and somewhat lower."""

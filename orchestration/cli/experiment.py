@@ -113,7 +113,7 @@ def _make(
     noise_seeds: int = 1,
     every_control: bool = False,
 ) -> None:
-    _use_cores(processes)
+    _set(LMMREC_PROCESSES=processes, LMMREC_TRIALS=trials, LMMREC_PRESET=preset)
     from assets.evaluation.experiments import TABLES
     from assets.settings import home_directory, load_settings
     from orchestration.experiments import SEEDS, requests_of
@@ -138,10 +138,10 @@ def _make(
             _show(home, name, dataset, base_model, protocol, form)
 
 
-def _use_cores(processes: int | None) -> None:
-    """One process a core and one thread each, unless the environment says otherwise: said before settings are read."""
-    if processes is not None:
-        os.environ["LMMREC_PROCESSES"] = str(processes)
+def _set(**given: int | str | None) -> None:
+    """What was asked for as settings, before anybody reads them; one process a core with one thread each where nothing says
+    otherwise."""
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     threads = int(os.environ.setdefault("LMMREC_THREADS", "1"))
     os.environ.setdefault("LMMREC_PROCESSES", str(max(1, len(os.sched_getaffinity(0)) // max(1, threads))))
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from assets.evaluation.experiments import ABLATIONS, TABLES
 from assets.graph import recipes
 from assets.lake import Address
 from assets.recipes import Request
+from assets.settings import load_settings
 from assets.training.data import CONTROLS
 from assets.training.noise import NOISE
 from models.enhancers import ENHANCERS
+from models.errors import LmmrecError
+from orchestration.cli import status_of
+from orchestration.cli.experiment import _set
 from orchestration.experiments import NOISE_SEEDS, SEEDS, merged, requests_of, table_one, table_two
 from orchestration.plan import made_for, pairs_left_out
 from orchestration.retraining import run_config
@@ -104,3 +110,29 @@ def test_all_of_them_make_a_shared_row_once_and_tune_only_where_trials_are_asked
     tuned = requests_of(("table-1",), "demo", ("lightgcn",), trials=2)[0]
     (tuning,) = (recipe.cells(tuned) for recipe in recipes().values() if recipe.asset == "tuning")
     assert [cell.method for cell in tuning] == ["base", "uist", "once", "autograph", "rlmrec-con", "lmmrec"]
+
+
+def test_options_become_settings_and_every_core_gets_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("THREADS", "PROCESSES", "TRIALS", "PRESET"):
+        monkeypatch.setenv(f"LMMREC_{name}", "")
+        monkeypatch.delenv(f"LMMREC_{name}")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(6)))
+    _set(LMMREC_PROCESSES=None, LMMREC_TRIALS=None, LMMREC_PRESET=None)
+    usual = load_settings()
+    assert (usual.processes, usual.threads, usual.trials, usual.preset) == (6, 1, 0, "entry")
+    _set(LMMREC_PROCESSES=2, LMMREC_TRIALS=3, LMMREC_PRESET="budget")
+    asked = load_settings()
+    assert (asked.processes, asked.threads, asked.trials, asked.preset) == (2, 1, 3, "budget")
+
+
+def test_every_option_of_a_setting_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, object] = {}
+
+    def seen(**given: object) -> None:
+        found.update(given)
+        raise LmmrecError("seen.")
+
+    monkeypatch.setattr("orchestration.cli.experiment._set", seen)
+    asked = ["experiment", "all", "--dataset", "demo", "--processes", "3", "--trials", "2", "--preset", "budget"]
+    assert status_of(asked) == 1
+    assert found == {"LMMREC_PROCESSES": 3, "LMMREC_TRIALS": 2, "LMMREC_PRESET": "budget"}
