@@ -64,7 +64,9 @@ def write_embeddings(motivations: Path, encoder: TextEncoder, store: Path, folde
     indices = [*range(users), *range(len(texts["item"]))]
     rows = pd.DataFrame({"entity": entities, "entity_idx": indices, "text_sha256": hashes})
     write_frame(rows, folder / "rows.parquet", {"entity": "VARCHAR", "entity_idx": "BIGINT", "text_sha256": "VARCHAR"})
-    about = {"encoder": encoder.name, "model": encoder.model, "dim": int(vectors.shape[1])}
+    about: dict[str, Any] = {"encoder": encoder.name, "model": encoder.model, "dim": int(vectors.shape[1])}
+    if isinstance(encoder, PartlyKept):
+        about["views"] = list(encoder.views(about["dim"]))
     (folder / "encoder.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return {
         **about,

@@ -7,11 +7,13 @@ The sentences are read by the encoder that made the dataset's vectors (`embeddin
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from assets.embeddings.beside import known_texts, read_beside
 from assets.embeddings.embed import read_summaries
 from assets.lake import Address, Lake
+from assets.training.data import read_views
 from models.errors import LmmrecError
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ def text_parts(
     if reading is None:
         return {}
     stored = np.load(lake.path(Address("text_embeddings", dataset)) / "items.npy", allow_pickle=False)
-    units = unit_rows(stored)
+    as_trained = _as_trained(lake, dataset, model)
+    units = unit_rows(as_trained(stored))
     text, mean = units[item_idx], units.mean(axis=0)
     moved = text - mean
     length = float(np.linalg.norm(moved))
@@ -58,7 +61,7 @@ def text_parts(
         vectors = sentence_vectors(lake, dataset, sentences, encoder)
     except LmmrecError as error:
         return _unsplit(own, reading.total - own, str(error))
-    found = split_over_sentences(text, unit_rows(vectors), mean, reading.direction)
+    found = split_over_sentences(text, unit_rows(as_trained(vectors)), mean, reading.direction)
     return {
         "sentences": [
             {"sentence": sentence, "adds": float(part)} for sentence, part in zip(sentences, found.parts, strict=True)
@@ -68,6 +71,16 @@ def text_parts(
         "sentences_said": found.explained,
         "sentences_note": "",
     }
+
+
+def _as_trained(lake: Lake, dataset: str, model: FittedModel) -> Callable[[np.ndarray], np.ndarray]:
+    """Weighs the views of text vectors as the model does."""
+    from models.closed_form.views import shared
+    from models.enhancers import TextPriorConfig
+
+    shares = model.enhancer.view_shares if isinstance(model.enhancer, TextPriorConfig) else ()
+    widths = read_views(lake.path(Address("text_embeddings", dataset)))
+    return lambda vectors: shared(vectors, widths, shares)
 
 
 def split_sentences(text: str) -> list[str]:

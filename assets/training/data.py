@@ -49,8 +49,14 @@ def load_data(
         validation=read_matrix(split, "validation"),
         user_texts=None if vectors is None else _read_vectors(vectors, "users", num_users),
         item_texts=None if vectors is None else _read_vectors(vectors, "items", num_items),
+        views=() if vectors is None else read_views(vectors),
     )
     return data if control is None else CONTROLS[control](data, seed)
+
+
+def read_views(vectors: Path) -> tuple[int, ...]:
+    """How many columns each view of the vectors has; empty where one encoder made all."""
+    return tuple(json.loads((vectors / "encoder.json").read_bytes()).get("views", ()))
 
 
 def with_shuffled_texts(data: TrainingData, seed: int) -> TrainingData:

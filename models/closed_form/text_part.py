@@ -34,6 +34,8 @@ class TextSettings:
     """mu of W in `prior` and `map`."""
     popularity_shift: float = 0.0
     """What is added to the base's popularity power: texts lift rare items, too, and the base's own lift may be too much."""
+    view_shares: tuple[float, ...] = ()
+    """How much each view of the texts counts (`views`); as they were encoded where there are none."""
 
 
 @dataclass(frozen=True)

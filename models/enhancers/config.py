@@ -94,6 +94,8 @@ class TextPriorConfig(EnhancerConfig):
     """mu of W, in units of the mean eigenvalue; read by `prior` and `map`."""
     popularity_shift: float = Field(default=0.0, ge=-1.0, le=1.0)
     """Added to the base's popularity power, since texts lift rare items, too; read by `kernel` and `prior`."""
+    view_shares: tuple[NonNegativeFloat, ...] = ()
+    """How much each view counts where an encoder gives several, as `both` does: one share a view, or none for equal ones."""
     significance: float = Field(default=0.01, gt=0.0, le=1.0)
     """Texts are taken, and one form of them in place of another, only where the gain on validation has a paired p below
     this: the best of two dozen settings is above the base by chance, too, and a shuffled text shall not."""

@@ -25,6 +25,8 @@ class TrainingData:
     """(users, d_s) float32 vectors of the users' motivation summaries."""
     item_texts: np.ndarray | None = None
     """(items, d_s) float32 vectors of the items' motivation summaries."""
+    views: tuple[int, ...] = ()
+    """Columns of the vectors that each encoder made, in their order; empty where one made all."""
 
     def __post_init__(self) -> None:
         if self.validation.shape != self.train.shape:

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from models.bases import BaseConfig, base_spec
 from models.bases.closed_form import ClosedFormBase
 from models.closed_form.text_part import TextPart
+from models.closed_form.views import ItemTexts
 from models.enhancers import TextPriorConfig
 from models.graph import binary_csr
 from models.progress import track
@@ -111,7 +112,7 @@ def _measured(
         alone = rank_quietly(plain, train, test, K)
         for kind, vectors in texts.items():
             log.chosen = start
-            reading, part, chosen = texts_beside(fitted, base, enhancer, vectors, log, step)
+            reading, part, chosen = texts_beside(fitted, base, enhancer, ItemTexts.centred(vectors), log, step)
             assert chosen is not None
             forms[kind] = chosen.form
             found = alone if part is None else rank_quietly(_with_texts(reading, part, thin), train, test, K)

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 
 from models.bases import BaseConfig, base_spec
 from models.bases.closed_form import ClosedFormBase, TextChoice, Trial
-from models.closed_form.text_part import TextPart, TextSettings, centred
+from models.closed_form.text_part import TextPart, TextSettings
+from models.closed_form.views import ItemTexts, shares_to_try
 from models.enhancers import EnhancerConfig, TextPriorConfig, refuse_mismatch
 from models.errors import LmmrecError
 from models.graph import binary_csr
@@ -33,6 +34,8 @@ MAX_SCORES = 100_000_000
 """Scores of all trials of one fit that are ranked at most in one trial: beyond, a sample of the validation users decides."""
 MIN_USERS = 1_000
 """Of them at least."""
+VIEWS_AMONG = 4
+"""At most one in so many trials of texts is one of their views' shares."""
 SETTING = "setting_"
 """Before the name of a setting in the history."""
 NOTHING_TO_CHOOSE_BY = (
@@ -68,7 +71,7 @@ def _fitted(
         refuse_mismatch(base, enhancer.name)
         if not isinstance(enhancer, TextPriorConfig):
             raise LmmrecError(f"{enhancer.name!r} cannot be fitted by a formula; choose text-prior")
-    texts = None if enhancer is None else centred(_item_texts(data))
+    texts = None if enhancer is None else _item_texts(data)
     model, train = base_spec(base.name).formula(), binary_csr(data.train)
     if training.evaluate_every and data.validation.nnz == 0:
         raise LmmrecError(NOTHING_TO_CHOOSE_BY)
@@ -112,7 +115,9 @@ def text_choices(fitted: ClosedFormBase, base: BaseConfig, enhancer: TextPriorCo
         return list(fitted.text_grid(base, fitted.config, fitted.train))
     if enhancer.form == "none" or enhancer.weight == 0.0:
         return []
-    asked = TextSettings(enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift)
+    asked = TextSettings(
+        enhancer.form, enhancer.weight, enhancer.shrinkage, enhancer.popularity_shift, enhancer.view_shares
+    )
     return [TextChoice(fitted.config, asked)]
 
 
@@ -120,7 +125,7 @@ def texts_beside(
     fitted: ClosedFormBase,
     base: BaseConfig,
     enhancer: TextPriorConfig | None,
-    texts: np.ndarray | None,
+    texts: ItemTexts | None,
     log: TrialLog,
     step: Step,
 ) -> tuple[ClosedFormBase, TextPart | None, TextPriorConfig | None]:
@@ -133,8 +138,10 @@ def texts_beside(
     if enhancer is None or texts is None:
         return fitted, None, None
     tried = text_choices(fitted, base, enhancer)
+    views = shares_to_try(len(texts.widths))[: len(tried) // VIEWS_AMONG]
+    tried = tried[: len(tried) - len(views)]  # not more trials than without views; the forms liked least stand last
     step.total = (step.total or 0) + len(tried)
-    trials = fitted.text_trials(tried, texts)
+    trials = fitted.text_trials(tried, texts.read(tried[0].text.view_shares)) if tried else iter(())
     looked = {log.look(trial, step): choice for choice, trial in zip(tried, trials, strict=True)}
     forms = {number: choice.text for number, choice in looked.items()}
     log.chosen = stepwise(forms, log.per_user, log.chosen, enhancer.significance)
@@ -142,11 +149,32 @@ def texts_beside(
     if found is None:
         return fitted, None, enhancer.model_copy(update={"form": "none", "weight": 0.0})
     model = fitted if found.base == fitted.config else fitted.fitted(found.base, fitted.train)
-    return model, _part(model, found.text, texts), _as_config(enhancer, found.text)
+    text = _with_views(model, found.text, views, texts, log, step, enhancer.significance)
+    return model, _part(model, text, texts), _as_config(enhancer, text)
+
+
+def _with_views(
+    model: ClosedFormBase,
+    text: TextSettings,
+    views: Sequence[tuple[float, ...]],
+    texts: ItemTexts,
+    log: TrialLog,
+    step: Step,
+    significance: float,
+) -> TextSettings:
+    """`text` with the shares of views that are best on validation, by the rule for forms: only where beyond chance."""
+    step.total = (step.total or 0) + len(views)
+    looked = dict[int, TextSettings]()
+    for shares in views:
+        tried = replace(text, view_shares=shares)
+        (trial,) = model.text_trials([TextChoice(model.config, tried)], texts.read(shares))
+        looked[log.look(trial, step)] = tried
+    log.chosen = stepwise(looked, log.per_user, log.chosen, significance)
+    return looked.get(log.chosen, text)
 
 
 def stepwise(
-    looked: Mapping[int, TextSettings | None], per_user: Sequence[np.ndarray], start: int, significance: float
+    looked: Mapping[int, TextSettings], per_user: Sequence[np.ndarray], start: int, significance: float
 ) -> int:
     """The trial that is kept: forms one after the other, each by its best setting, against what was kept before.
 
@@ -158,8 +186,8 @@ def stepwise(
         per_user: by number of trial, (users,) values of the metric.
     """
     kept = start
-    for form in dict.fromkeys(text.form for text in looked.values() if text):
-        numbers = [number for number, text in looked.items() if text and text.form == form]
+    for form in dict.fromkeys(text.form for text in looked.values()):
+        numbers = [number for number, text in looked.items() if text.form == form]
         best = max(numbers, key=lambda number: float(per_user[number].mean()))
         gain = per_user[best] - per_user[kept]
         if gain.mean() > 0.0 and paired_t(gain) < significance:
@@ -168,7 +196,7 @@ def stepwise(
 
 
 def _default_texts(
-    fitted: ClosedFormBase, enhancer: TextPriorConfig | None, texts: np.ndarray | None
+    fitted: ClosedFormBase, enhancer: TextPriorConfig | None, texts: ItemTexts | None
 ) -> tuple[TextPart | None, TextPriorConfig | None]:
     """What was asked for by name; nothing is chosen unseen."""
     if enhancer is None or texts is None:
@@ -181,8 +209,8 @@ def _default_texts(
     return (_part(fitted, asked[0].text, texts), enhancer) if asked else (None, enhancer)
 
 
-def _part(fitted: ClosedFormBase, settings: TextSettings, texts: np.ndarray) -> TextPart:
-    (_, part), *_ = fitted.text_parts([settings], texts)
+def _part(fitted: ClosedFormBase, settings: TextSettings, texts: ItemTexts) -> TextPart:
+    (_, part), *_ = fitted.text_parts([settings], texts.read(settings.view_shares))
     return part
 
 
@@ -190,10 +218,10 @@ def _as_config(enhancer: TextPriorConfig, text: TextSettings) -> TextPriorConfig
     return enhancer.model_copy(update=asdict(text))
 
 
-def _item_texts(data: TrainingData) -> np.ndarray:
+def _item_texts(data: TrainingData) -> ItemTexts:
     data.texts()  # refuses where there are none
     assert data.item_texts is not None
-    return data.item_texts
+    return ItemTexts(data.item_texts, data.views)
 
 
 def sampled_rows(validation: sp.csr_matrix, seed: int) -> sp.csr_matrix:
@@ -266,4 +294,5 @@ def shown_settings(trial: Trial) -> dict[str, float]:
             found[f"{SETTING}text_shrinkage"] = trial.text.shrinkage
         if trial.text.popularity_shift:
             found[f"{SETTING}text_popularity_shift"] = trial.text.popularity_shift
+        found |= {f"{SETTING}text_view_{view}": share for view, share in enumerate(trial.text.view_shares, start=1)}
     return found

@@ -143,3 +143,13 @@ def own_text_scores(
             asked = sum((update[i] for i in np.flatnonzero(row) if i != j), np.zeros(texts.shape[1]))
             found[user, j] = (precision @ silent @ inner)[j] @ asked / (precision[j, j] - update[j] @ update[j])
     return found
+
+
+def product_of_views(one: np.ndarray, other: np.ndarray, widths: list[int], shares: list[float]) -> float:
+    """sum_v s_v <a_v, b_v> of two texts, column by column."""
+    total, start = 0.0, 0
+    for width, share in zip(widths, shares, strict=True):
+        for column in range(start, start + width):
+            total += share * float(one[column]) * float(other[column])
+        start += width
+    return total

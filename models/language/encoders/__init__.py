@@ -86,6 +86,10 @@ class PartlyKept(Protocol):
         """What `encode` gives, from the vectors of `kept` for the same texts."""
         ...
 
+    def views(self, dim: int) -> tuple[int, ...]:
+        """How many of the `dim` columns each of its encoders makes, in their order."""
+        ...
+
 
 def load_encoder(config: EncoderConfig) -> TextEncoder:
     """The encoder of `config`; weights are loaded with the first call of `encode`."""

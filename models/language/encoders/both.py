@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import LmmrecError
 from models.language.encoders.lsa import LatentSemanticAnalysis
-from models.language.encoders.minilm import MiniLM
+from models.language.encoders.minilm import DIMENSION, MiniLM
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,9 @@ class Both:
     def encode(self, texts: Sequence[str], keeper: Keeper | None = None) -> NDArray[np.float32]:
         """(len(texts), 384 + d) float32 of unit length, d that of encoder lsa."""
         return self.completed(texts, self.kept.encode(texts, keeper))
+
+    def views(self, dim: int) -> tuple[int, ...]:
+        return DIMENSION, dim - DIMENSION
 
     def completed(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """The same, where MiniLM's `vectors` (len(texts), 384) are there already.

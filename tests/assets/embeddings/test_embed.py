@@ -64,6 +64,9 @@ class Beside(Counting):
     def completed(self, texts: Sequence[str], vectors: Any) -> Any:
         return np.column_stack([vectors, np.arange(len(texts), dtype=np.float32)])
 
+    def views(self, dim: int) -> tuple[int, ...]:
+        return dim - 1, 1
+
 
 class Broken(Counting):
     """Returns what no encoder should."""
@@ -125,6 +128,7 @@ def test_of_an_encoder_bound_to_the_corpus_the_part_that_is_not_is_encoded_once(
     ]
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], encoder.encode([*USERS, *ITEMS]))
+    assert json.loads((first / "encoder.json").read_bytes())["views"] == [8, 1]
 
 
 def test_kept_and_fresh_vectors_give_the_same_bytes(tmp_path: Path) -> None:

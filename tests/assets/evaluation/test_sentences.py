@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,8 +27,8 @@ pytestmark = pytest.mark.unit
 CELL = Address("text_prior_checkpoint", DATASET, "ease", variant="full", seed=2023)
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+@pytest.fixture(scope="module", params=[(), (0.75, 0.25)], ids=["one view", "two views"])
+def lake(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Lake:
     """A lake with `text-prior` on EASE, whose item texts have several sentences and the vectors of `Letters`."""
     lake = write_lake(tmp_path_factory.mktemp("sentences"))
     summaries = [
@@ -38,11 +39,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     with writing(lake, Address("text_embeddings", DATASET)) as draft:
         np.save(draft.path / "items.npy", vectors)
         np.save(draft.path / "users.npy", Letters().encode(["quiet long battery", "bright cheerful colours"] * 30))
-        (draft.path / "encoder.json").write_text('{"encoder": "test", "model": "test", "dim": 8}')
+        about = {"encoder": "test", "model": "test", "dim": vectors.shape[1]}
+        if request.param:
+            about["views"] = [3, vectors.shape[1] - 3]
+        (draft.path / "encoder.json").write_text(json.dumps(about))
     plan = replace(
         plan_cell(CELL, "text-prior", "lmmrec"),
         base=EaseConfig(regularisation=5.0, dropout=0.5, user_power=0.5, popularity_power=0.2),
-        enhancer=TextPriorConfig(form="kernel", weight=3.0),
+        enhancer=TextPriorConfig(form="kernel", weight=3.0, view_shares=request.param),
         training=TrainingConfig(evaluate_every=0),
     )
     inputs = {name: lake.read(Address(name, DATASET)) for name in ("split", "interactions", "text_embeddings")}

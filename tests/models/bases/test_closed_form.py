@@ -292,6 +292,44 @@ def test_shuffled_texts_are_not_taken(base: BaseConfig, seed: int) -> None:
     assert model.final["text_left"].shape == (ITEMS, 0)
 
 
+def in_two_views(noise: float) -> TrainingData:
+    """The shop's texts beside a second view of the same width that says nothing, `noise` times as long."""
+    assert DATA.item_texts is not None
+    assert DATA.user_texts is not None
+    silent = noise * np.random.default_rng(9).standard_normal((ITEMS, TASTES)).astype(np.float32)
+    items = np.concatenate([DATA.item_texts, silent], axis=1)
+    users = np.concatenate([DATA.user_texts, np.zeros_like(DATA.user_texts)], axis=1)
+    return replace(DATA, user_texts=users, item_texts=items, views=(TASTES, TASTES))
+
+
+@pytest.mark.parametrize("base", [EASE_FIXED, GFCF_FIXED], ids=lambda base: base.name)
+def test_a_view_that_says_nothing_loses_its_share_and_no_trial_is_added_for_it(base: BaseConfig) -> None:
+    data, ahead = in_two_views(noise=0.5), TextPriorConfig(significance=1.0)
+    found, together = fit_quickly(base, ahead, data), fit_quickly(base, ahead, replace(data, views=()))
+    assert isinstance(found.enhancer, TextPriorConfig)
+    telling, silent = found.enhancer.view_shares
+    assert telling > silent
+    assert len(found.history) == len(together.history)
+    best = {
+        one: fitted.history[fitted.best_epoch]["recall_20"] for one, fitted in (("views", found), ("one", together))
+    }
+    assert best["views"] > best["one"]
+    assert found.history[found.best_epoch]["setting_text_view_1"] == telling
+    again = fit_quickly(found.base, found.enhancer, data, BLIND)
+    assert all(again.final[name].numpy().tobytes() == found.final[name].numpy().tobytes() for name in found.final)
+
+
+def test_views_that_are_worth_the_same_are_left_as_they_were_encoded() -> None:
+    assert DATA.item_texts is not None
+    assert DATA.user_texts is not None
+    twice = [np.concatenate([one, one], axis=1) for one in (DATA.user_texts, DATA.item_texts)]
+    data = replace(DATA, user_texts=twice[0], item_texts=twice[1], views=(TASTES, TASTES))
+    found = fit_quickly(EASE_FIXED, TextPriorConfig(), data).enhancer
+    assert isinstance(found, TextPriorConfig)
+    assert found.form != "none"
+    assert found.view_shares == ()
+
+
 @pytest.mark.parametrize(
     ("gains", "kept"),
     [

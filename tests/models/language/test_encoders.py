@@ -113,6 +113,7 @@ def test_both_is_the_two_views_side_by_side_centred_at_unit_length(minilm: Any) 
     np.testing.assert_allclose(found, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-5)
     assert isinstance(encoder, PartlyKept)
     assert (encoder.completed(TEXTS, views[0]) == found).all()
+    assert encoder.views(found.shape[1]) == tuple(view.shape[1] for view in views)
 
 
 def test_both_gives_the_only_text_there_is_a_vector() -> None:
