@@ -20,7 +20,7 @@ from assets.datasets.catalog import DatasetEntry, find_dataset
 from assets.graph import recipes
 from assets.lake import Address, Draft, Lake, Record
 from assets.recipes import Recipe, Situation, input_digests, stale_reason
-from assets.settings import ChatKind, DeviceKind, EncoderKind, PresetKind, Settings, home_directory
+from assets.settings import UI_URL, ChatKind, DeviceKind, EncoderKind, PresetKind, Settings, home_directory
 from models.errors import LmmrecError
 from models.progress import LogLines, has_reporter, reporting_to, track
 
@@ -51,6 +51,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     threads: int | None = None
     processes: int | None = None
     trials: int = 0
+    ui_url: str = UI_URL
     preset: PresetKind = "entry"
 
     @property

@@ -18,6 +18,8 @@ ChatKind = Literal["extractive", "openai", "openai-batch"]
 EncoderKind = Literal["minilm", "openai", "lsa", "both"]
 PresetKind = Literal["entry", "lmmrec", "rlmrec", "budget"]
 DeviceKind = Literal["auto", "cpu", "cuda"]
+UI_URL = "http://127.0.0.1:3000"
+"""Where `lmmrec ui` serves unless told otherwise."""
 
 
 class Settings(BaseModel):
@@ -58,6 +60,8 @@ class Settings(BaseModel):
     trials: int = Field(default=0, ge=0, le=1000)
     """Settings that an experiment tries on validation, the same number for the base and for every method on it; 0 takes them
     as they are."""
+    ui_url: str = Field(default=UI_URL, pattern=r"^https?://[^\s\"'<>]+$")
+    """Address of the Dagster UI, as the readers of the report reach it: its rows link to the runs that made them."""
     preset: PresetKind = "entry"
     """Training preset in the place of the catalogue entry's, or `entry`: that one. What another trained is stale then."""
 

@@ -282,7 +282,7 @@ def report(context: dg.AssetExecutionContext, installation: Installation) -> dg.
         from assets.lake import write_atomically
 
         lake = installation.lake
-        draft.metadata.update(write_report(warehouse_path(lake.home), lake, draft.path))
+        draft.metadata.update(write_report(warehouse_path(lake.home), lake, draft.path, installation.settings.ui_url))
         page = lake.home / "reports" / "report.html"
         for file in draft.path.iterdir():  # the page links to the tables beside it
             write_atomically(page.with_name(file.name), file.read_bytes())

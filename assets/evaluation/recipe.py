@@ -180,6 +180,10 @@ def _density_config(address: Address, situation: Situation) -> Mapping[str, Any]
     return {"shares": list(DENSITY_SHARES)}
 
 
+def _links(address: Address, situation: Situation) -> Mapping[str, Any]:
+    return {"ui_url": situation.settings.ui_url}
+
+
 def _report_inputs(lake: Lake, address: Address) -> Sequence[Address]:
     shown = ("selection", "published_lists", "cold_item_metrics", "cold_user_metrics", "density_curve")
     return [
@@ -314,9 +318,9 @@ RECIPES = (
         asset="report",
         group="evaluation",
         scope="all",
-        code_version="3",
+        code_version="4",
         upstream=("published_lists", "cold_user_metrics", "density_curve", "leaderboard"),
         inputs=_report_inputs,
-        config=_nothing,
+        config=_links,
     ),
 )

@@ -8,7 +8,7 @@ from assets.evaluation.pairing import METRICS
 from assets.evaluation.report import svg
 from assets.evaluation.report.pictures import Picture
 from assets.evaluation.report.table_one import gain_cells, mean_cells
-from assets.evaluation.report.tables import Table, display_name, metric_name, subject_name, word
+from assets.evaluation.report.tables import Table, display_name, method_cell, metric_name, subject_name
 from assets.evaluation.table_two import Ablation
 
 PRINTED = (("recall", 5), ("ndcg", 5))
@@ -20,9 +20,9 @@ def ablation_table(rows: Sequence[Ablation]) -> Table:
     full = rows[0].subject
     names = [f"{metric}_{k}" for metric, k in METRICS]
     best = {name: max(row.means[name]["mean"] for row in rows if name in row.means) for name in names}
-    lines = [[word(subject_name(row.subject)), *mean_cells(row.means, best)] for row in rows]
+    lines = [[method_cell(row.subject), *mean_cells(row.means, best)] for row in rows]
     lines += [
-        [word(f"{subject_name(row.subject)} against the whole"), *gain_cells(row.against_full)]
+        [method_cell(row.subject, f"{subject_name(row.subject)} against the whole"), *gain_cells(row.against_full)]
         for row in rows
         if row.subject != full
     ]

@@ -18,7 +18,7 @@ from assets.evaluation.report.noise import noise_picture, noise_table
 from assets.evaluation.report.pictures import Picture
 from assets.evaluation.report.printed import said_of, table_beside_printed
 from assets.evaluation.report.table_one import as_table
-from assets.evaluation.report.tables import Cell, Table, display_name, number, seconds, subject_name, word
+from assets.evaluation.report.tables import Cell, Table, display_name, number, word
 from assets.evaluation.table_one import table_one
 from assets.evaluation.table_two import figure_two, table_two
 from assets.evaluation.warehouse import rebuild
@@ -106,38 +106,10 @@ def experiments(
                     shown.pictures.append(noise_picture(points, shown.tables[-1]))
         if shown.tables:
             shown.said = said_of(dataset)
-            shown.tables.append(_cost(comparer, dataset, base_model))
             if trials := _trials(lake, dataset, base_model):
                 shown.tables.append(trials)
             found.append(shown)
     return found
-
-
-def _cost(comparer: Comparer, dataset: str, base_model: str) -> Table:
-    """Seconds, epochs and runs of every trained row: means over seeds, and the runs that made its numbers."""
-    asked = comparer.connection.execute(
-        "SELECT method, variant, count(DISTINCT seed), avg(train_seconds), avg(epoch), list(DISTINCT run_id ORDER BY run_id) "
-        "FROM metrics WHERE dataset = ? AND base_model = ? AND method <> 'anchor' AND protocol = 'strict' AND metric = "
-        "'recall' AND k = 20 GROUP BY method, variant ORDER BY method <> 'base', method, variant <> 'full', variant",
-        [dataset, base_model],
-    )
-    rows = [
-        [
-            word(subject_name(Subject(dataset, base_model, str(method), str(variant), "strict"))),
-            Cell(str(count)),
-            Cell(seconds(spent)),
-            Cell("" if epoch is None else f"{epoch:.0f}"),
-            word(" ".join(str(run)[:8] for run in runs)),
-        ]
-        for method, variant, count, spent, epoch, runs in asked.fetchall()
-    ]
-    return Table(
-        f"{dataset}-{base_model}-cells",
-        f"Cost of the cells on {dataset}, {display_name(base_model)}: means over seeds; no training calls an LLM. Runs by "
-        "the first eight characters of their id in the Dagster UI.",
-        ["Cell", "Seeds", "Training time", "Best epoch", "Runs"],
-        rows,
-    )
 
 
 def _trials(lake: Lake, dataset: str, base_model: str) -> Table | None:

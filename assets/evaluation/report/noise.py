@@ -8,7 +8,7 @@ from assets.evaluation.pairing import METRICS, Subject
 from assets.evaluation.report import svg
 from assets.evaluation.report.pictures import Picture
 from assets.evaluation.report.table_one import gain_cells, mean_cells
-from assets.evaluation.report.tables import Table, display_name, metric_name, subject_name, word
+from assets.evaluation.report.tables import Table, display_name, method_cell, metric_name, subject_name
 from assets.evaluation.table_two import Noisy
 
 SHOWN = ("recall", 20)
@@ -18,14 +18,17 @@ SHOWN = ("recall", 20)
 def noise_table(points: Sequence[Noisy]) -> Table:
     """One row a method and level; then what that level costs it, and what it is ahead of the base at that level."""
     first = points[0].subject
-    rows = [[word(_name(point)), *mean_cells(point.means, {})] for point in points]
+    rows = [[method_cell(point.subject, _name(point)), *mean_cells(point.means, {})] for point in points]
     rows += [
-        [word(f"{_name(point)} against 0 %"), *gain_cells(point.against_clean)]
+        [method_cell(point.subject, f"{_name(point)} against 0 %"), *gain_cells(point.against_clean)]
         for point in points
         if point.against_clean
     ]
     rows += [
-        [word(f"{_name(point)} against {_name(point, point.subject.base)}"), *gain_cells(point.against_base)]
+        [
+            method_cell(point.subject, f"{_name(point)} against {_name(point, point.subject.base)}"),
+            *gain_cells(point.against_base),
+        ]
         for point in points
         if point.against_base
     ]

@@ -20,13 +20,13 @@ from assets.evaluation.report.courses import course_pictures
 from assets.evaluation.report.density import density_pictures
 from assets.evaluation.report.experiments import Experiment, experiments
 from assets.evaluation.report.newness import New, Published, new_items, newcomers, published
+from assets.evaluation.report.origins import cells_table, materialisations_table
 from assets.evaluation.report.pictures import Picture, difference_pictures, slice_pictures, versus
 from assets.evaluation.report.samples import (
     Motivated,
     Shopper,
     cost_table,
     dataset_record,
-    materialisations_table,
     motivation_samples,
     shoppers,
 )
@@ -34,12 +34,14 @@ from assets.evaluation.report.statements import Statement
 from assets.evaluation.report.tables import (
     Table,
     comparison_table,
+    method_cell,
     results_table,
     subject_name,
     wide_table,
 )
 from assets.evaluation.slices import item_slices, user_slices
 from assets.lake import Lake
+from assets.settings import UI_URL
 from assets.training.noise import NOISE
 
 PAGE = "report.html"
@@ -64,6 +66,7 @@ class Section:
     beyond: Table | None = None
     record: Table | None = None
     cost: Table | None = None
+    cells: Table | None = None
     materialisations: Table | None = None
     motivations: list[Motivated] = field(default_factory=list)
     shoppers: list[Shopper] = field(default_factory=list)
@@ -75,14 +78,17 @@ class Section:
     def tables(self) -> list[Table]:
         pictured = [picture.table for picture in (*self.slices, *self.densities)]
         new = [self.published.candidates, self.new_items.table, self.newcomers.table]
-        single = [self.beyond, *new, self.record, self.cost, self.materialisations]
+        single = [self.beyond, *new, self.record, self.cost, self.cells, self.materialisations]
         of_experiments = [table for one in self.experiments for table in one.tables]
         every = (*self.results, *self.tests, *of_experiments, *pictured, *single)
         return [table for table in every if table is not None]
 
 
-def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
+def write_report(warehouse: Path, lake: Lake, target: Path, ui_url: str = UI_URL) -> dict[str, Any]:
     """Write `report.html` and one CSV per table into the folder `target`.
+
+    Args:
+        ui_url: address of the Dagster UI, to whose pages of runs the report links.
 
     Returns:
         Figures for the asset's metadata: datasets, tables, bytes, and the findings, one row each.
@@ -98,7 +104,7 @@ def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
             for dataset in sorted({one.dataset for one in known})
         ]
         latest = connection.execute("SELECT max(created_at) FROM runs").fetchone()
-    page = render(sections, f"{latest[0]:%d %B %Y, %H:%M} UTC" if latest and latest[0] else None)
+    page = render(sections, f"{latest[0]:%d %B %Y, %H:%M} UTC" if latest and latest[0] else None, ui_url)
     target.mkdir(parents=True, exist_ok=True)
     (target / PAGE).write_text(page, encoding="utf-8")
     tables = [table for section in sections for table in section.tables]
@@ -114,7 +120,7 @@ def write_report(warehouse: Path, lake: Lake, target: Path) -> dict[str, Any]:
     }
 
 
-def render(sections: Sequence[Section], as_of: str | None) -> str:
+def render(sections: Sequence[Section], as_of: str | None, ui_url: str = UI_URL) -> str:
     """The page; everything but our own SVG is escaped by the template engine."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -127,7 +133,7 @@ def render(sections: Sequence[Section], as_of: str | None) -> str:
     )
     style = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
     page: str = environment.get_template("report.html").render(
-        sections=sections, as_of=as_of, style=style, primary=PRIMARY, other=OTHER
+        sections=sections, as_of=as_of, style=style, primary=PRIMARY, other=OTHER, ui_url=ui_url.rstrip("/")
     )
     return page
 
@@ -153,6 +159,7 @@ def gather(comparer: Comparer, lake: Lake, board: Sequence[dict[str, Any]], know
     section.statements += told
     section.record = dataset_record(lake, dataset)
     section.cost = cost_table(connection, dataset)
+    section.cells = cells_table(connection, dataset)
     section.materialisations = materialisations_table(connection, dataset)
     section.published = published(lake, dataset)
     section.new_items, section.newcomers = new_items(lake, dataset), newcomers(lake, dataset)
@@ -166,9 +173,9 @@ def _tests(comparer: Comparer, dataset: str, protocol: str, order: Sequence[Subj
     compared = []
     for one in order:
         if not one.is_anchor and one != one.base:
-            compared.append((versus(one, one.base), comparer.against(one, one.base)))
+            compared.append((method_cell(one, versus(one, one.base)), comparer.against(one, one.base)))
         if not one.is_anchor and one.variant != "full" and _full(one) in order:
-            compared.append((versus(_full(one), one), comparer.against(_full(one), one)))
+            compared.append((method_cell(_full(one), versus(_full(one), one)), comparer.against(_full(one), one)))
     return comparison_table(dataset, protocol, compared)
 
 

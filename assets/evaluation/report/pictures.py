@@ -12,7 +12,7 @@ from typing import Any
 from assets.evaluation.pairing import Subject
 from assets.evaluation.report import svg
 from assets.evaluation.report.svg import Estimate, Series
-from assets.evaluation.report.tables import Table, metric_name, slices_table, subject_name
+from assets.evaluation.report.tables import Table, method_cell, metric_name, slices_table, subject_name
 from assets.evaluation.slices import Slice
 
 _STYLES = {("base", "full"): 0, ("lmmrec", "full"): 1, ("lmmrec", "shuffled-text"): 2}
@@ -77,7 +77,7 @@ def slice_pictures(entity: str, base: Subject, sliced: dict[Subject, list[Slice]
         gains.append(Series(_short(subject), [_gain(slices[at]) for at in kept], _style(subject)))
     by = "training interactions of the user" if entity == "user" else "popularity of the test item"
     title = f"Recall@20 of {subject_name(base)} on {base.dataset} by {by}"
-    compared = [(versus(one, base), found) for one, found in sliced.items()]
+    compared = [(method_cell(one, versus(one, base)), found) for one, found in sliced.items()]
     table = slices_table(base, entity, compared)
     metric = svg.group_plot(groups, series, title, "Recall@20")
     names = [first[at].name for at in kept]

@@ -116,28 +116,6 @@ def cost_table(connection: duckdb.DuckDBPyConnection, dataset: str) -> Table | N
     return Table(f"{dataset}-time", caption, ["Asset", "Cells", "All", "Slowest", "Last made"], rows)
 
 
-def materialisations_table(connection: duckdb.DuckDBPyConnection, dataset: str) -> Table | None:
-    """Which run made the numbers of which cell."""
-    found = connection.execute(
-        "SELECT address, run_id, created_at, duration_s FROM runs "
-        "WHERE contains(address || '/', ?) AND contains(asset, '_metrics') ORDER BY address",
-        [f"/dataset={dataset}/"],
-    ).fetchall()
-    rows = [
-        [
-            word(address),
-            word(run_id or "not by a Dagster run"),
-            word(f"{made:%Y-%m-%d %H:%M:%S} UTC"),
-            Cell(seconds(took)),
-        ]
-        for address, run_id, made, took in found
-    ]
-    if not rows:
-        return None
-    caption = f"Where the numbers of {dataset} come from: the materialisation behind each cell."
-    return Table(f"{dataset}-materialisations", caption, ["Cell", "Run", "Made", "Took"], rows)
-
-
 def spread_out(connection: duckdb.DuckDBPyConnection, dataset: str, entity: str) -> list[tuple[int, str, int]]:
     """(idx, id, training interactions) of one entity with few, one with a middling and one with a large number."""
     found = connection.execute(

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from assets.evaluation.pairing import METRICS, holds_for_other_seeds, verdict
+from assets.evaluation.pairing import METRICS, Subject, holds_for_other_seeds, verdict
 from assets.evaluation.report.tables import (
     NOTHING,
     Cell,
     Table,
     display_name,
+    method_cell,
     metric_name,
     number,
     percent,
     subject_name,
-    word,
 )
 from assets.evaluation.table_one import Figures, Line, TableOne
 
@@ -34,10 +34,10 @@ def as_table(found: TableOne) -> Table:
     }
     rows = [_line(line, best if line in real else {}) for line in found.lines]
     target = display_name(found.target.method)
-    rows.append(_gains(f"{target} against the best other", found.against_best, show_other=True))
-    rows.append(_gains(f"{target} against {subject_name(found.target.base)}", found.against_base))
+    rows.append(_gains(found.target, f"{target} against the best other", found.against_best, show_other=True))
+    rows.append(_gains(found.target, f"{target} against {subject_name(found.target.base)}", found.against_base))
     for control, comparisons in found.controls.items():
-        rows.append(_gains(f"{target} against its {control.variant.replace('-', ' ')}", comparisons))
+        rows.append(_gains(found.target, f"{target} against its {control.variant.replace('-', ' ')}", comparisons))
     subject = found.target
     return Table(
         f"{subject.dataset}-{subject.base_model}-table-1-{subject.protocol}",
@@ -52,7 +52,7 @@ def as_table(found: TableOne) -> Table:
 
 def _line(line: Line, best: Mapping[str, float | None]) -> list[Cell]:
     cells = mean_cells(line.means, best)
-    return [word(subject_name(line.subject)), *cells[:-1], Cell(NOTHING) if line.subject.is_anchor else cells[-1]]
+    return [method_cell(line.subject), *cells[:-1], Cell(NOTHING) if line.subject.is_anchor else cells[-1]]
 
 
 def mean_cells(means: Figures, best: Mapping[str, float | None]) -> list[Cell]:
@@ -68,8 +68,8 @@ def mean_cells(means: Figures, best: Mapping[str, float | None]) -> list[Cell]:
     return [*cells, Cell(str(max((found["num_seeds"] for found in means.values()), default=0)))]
 
 
-def _gains(name: str, comparisons: Figures, show_other: bool = False) -> list[Cell]:
-    return [word(name), *gain_cells(comparisons, show_other)]
+def _gains(subject: Subject, name: str, comparisons: Figures, show_other: bool = False) -> list[Cell]:
+    return [method_cell(subject, name), *gain_cells(comparisons, show_other)]
 
 
 def gain_cells(comparisons: Figures, show_other: bool = False) -> list[Cell]:

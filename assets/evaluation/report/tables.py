@@ -46,6 +46,12 @@ class Cell:
     spread: str = ""
     is_best: bool = False
     is_number: bool = True
+    runs: tuple[str, ...] = ()
+    """Ids of the Dagster runs that it names."""
+    anchor: str = ""
+    """The place in the page that it is."""
+    leads_to: str = ""
+    """The place in the page where it is told where the numbers of its row come from."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,16 @@ def subject_name(subject: Subject) -> str:
     return f"{display_name(subject.base_model)}{method}{variant}"
 
 
+def place_of(subject: Subject) -> str:
+    """Where the page says which runs made the numbers of a row; the same for both protocols."""
+    return "-".join(("row", subject.dataset, subject.base_model, subject.method, subject.variant))
+
+
+def method_cell(subject: Subject, text: str | None = None) -> Cell:
+    """The first cell of a row of numbers, which leads to the runs that made them."""
+    return Cell(text or subject_name(subject), is_number=False, leads_to=place_of(subject))
+
+
 def number(value: float | None, digits: int = 4) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
@@ -194,7 +210,7 @@ def results_table(board: Sequence[Mapping[str, Any]], dataset: str, protocol: st
     }
     rows = []
     for subject in shown:
-        cells = [word(subject_name(subject))]
+        cells = [method_cell(subject)]
         for metric in METRICS:
             row = found.get((subject, *metric))
             is_best = row is not None and row["mean"] == best[metric]
@@ -213,7 +229,7 @@ def results_table(board: Sequence[Mapping[str, Any]], dataset: str, protocol: st
 
 
 def comparison_table(
-    dataset: str, protocol: str, compared: Sequence[tuple[str, Mapping[str, Mapping[str, Any]]]]
+    dataset: str, protocol: str, compared: Sequence[tuple[Cell, Mapping[str, Mapping[str, Any]]]]
 ) -> Table:
     """Paired tests: (what against what, comparisons by metric), one line per metric."""
     rows = []
@@ -221,7 +237,7 @@ def comparison_table(
         for metric, k in METRICS:
             found = comparisons.get(f"{metric}_{k}")
             if found is not None:
-                rows.append([word(name), word(metric_name(metric, k)), *comparison_cells(found)])
+                rows.append([name, word(metric_name(metric, k)), *comparison_cells(found)])
     return Table(
         f"{dataset}-paired-tests-{protocol}",
         f"Paired tests on {dataset}, protocol {protocol}: per-user metrics averaged over the common seeds; two-sided p-values "
@@ -258,13 +274,13 @@ def comparison_cells(found: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def slices_table(base: Subject, entity: str, compared: Sequence[tuple[str, Sequence[Slice]]]) -> Table:
+def slices_table(base: Subject, entity: str, compared: Sequence[tuple[Cell, Sequence[Slice]]]) -> Table:
     """One line per comparison with `base` and slice, Recall@20."""
     rows = []
     for name, slices in compared:
         for one in slices:
             cells = comparison_cells(one.comparison) if one.comparison else [Cell(NOTHING)] * len(COMPARISON_COLUMNS)
-            rows.append([word(name), word(one.name), Cell(f"{one.size:,}"), *cells])
+            rows.append([name, word(one.name), Cell(f"{one.size:,}"), *cells])
     by = (
         "users by number of training interactions"
         if entity == "user"
@@ -290,7 +306,7 @@ def wide_table(
     rows = []
     for subject in shown:
         picked = [found.get((subject, *metric)) for metric in metrics]
-        rows.append([word(subject_name(subject)), *(_mean_cell(row) if row else Cell(NOTHING) for row in picked)])
+        rows.append([method_cell(subject), *(_mean_cell(row) if row else Cell(NOTHING) for row in picked)])
     return Table(name, caption, ["Method", *(metric_name(*metric).capitalize() for metric in metrics)], rows)
 
 

@@ -102,7 +102,7 @@ def test_the_report_has_the_same_numbers_in_page_and_csv(warehouse: Path, tmp_pa
                 + "</td>"
                 for cell in row[1:]
             )
-            assert f'<th scope="row">{row[0].text}</th>{line}' in page
+            assert f'#{row[0].leads_to}">{row[0].text}</a></th>{line}' in page
     assert "noise" not in page.split("<h3>Results</h3>")[1].split("<h3>")[0]  # it has a table of its own
 
 
