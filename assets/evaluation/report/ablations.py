@@ -56,8 +56,7 @@ def ablation_picture(rows: Sequence[Ablation], table: Table) -> Picture:
     groups = [
         "whole" if row.subject == full else "base" if row.subject == full.base else row.subject.variant for row in rows
     ]
-    groups = [name.replace("without-", "without\n").replace("icm", "ICM").replace("mcs", "MCS") for name in groups]
-    groups = [name.replace("gcn", "GCN").replace("tm", "TM") if "without" in name else name for name in groups]
+    groups = [display_name(name).replace("without ", "without\n") for name in groups]
     drawing = svg.bar_plot(groups, series, title, "mean over users and seeds")
     caption = f"{title}, protocol {full.protocol}; 95 % intervals over seeds."
     return Picture(caption, drawing, table, f"Table II, {display_name(full.base_model)}, protocol {full.protocol}")

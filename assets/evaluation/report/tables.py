@@ -34,6 +34,10 @@ _NAMES = {
     "recall": "Recall",
     "ndcg": "NDCG",
     "gini": "Gini",
+    "without-mcs": "without MCS",
+    "without-icm": "without ICM",
+    "without-gcn": "without GCN",
+    "without-tm": "without TM",
 }
 NOTHING = "–"
 
@@ -154,7 +158,7 @@ def subject_name(subject: Subject) -> str:
         return f"{display_name(subject.base_model)} (anchor)"
     if (subject.method, subject.variant) == ("base", "full"):
         return display_name(subject.base_model)
-    variant = "" if subject.variant == "full" else f" ({subject.variant.replace('-', ' ')})"
+    variant = "" if subject.variant == "full" else f" ({display_name(subject.variant).replace('-', ' ')})"
     method = "" if subject.method == "base" else f" + {display_name(subject.method)}"
     return f"{display_name(subject.base_model)}{method}{variant}"
 
