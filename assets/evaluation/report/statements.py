@@ -13,6 +13,7 @@ from typing import Any, Literal
 from assets.evaluation.pairing import SIGNIFICANT, Subject, verdict
 from assets.evaluation.report.tables import metric_name, number, p_text, percent, subject_name
 from assets.evaluation.slices import Slice
+from models.bases import base_spec
 
 Tone = Literal["better", "worse", "neutral", "warning"]
 Comparisons = Mapping[str, Mapping[str, Any]]
@@ -28,6 +29,8 @@ class Statement:
 
     text: str
     tone: Tone
+    is_aside: bool = False
+    """Left to who wants all: a second metric, or that nothing was found."""
 
 
 def lead(subject: Subject, comparisons: Comparisons) -> list[Statement]:
@@ -48,6 +51,7 @@ def lead(subject: Subject, comparisons: Comparisons) -> list[Statement]:
                 f"{name} has {metric_name(metric, k)} {number(found['mean'])} against {number(found['other_mean'])} "
                 f"({_change(found)}): {ending} ({_tests(found)}).",
                 _TONES[verdict(dict(found))],
+                is_aside=(metric, k) != HEADLINE[0],
             )
         )
     return told
@@ -72,7 +76,9 @@ def control(subject: Subject, against_base: Comparisons, real_against: Compariso
             )
             if misled
             else Statement(
-                f"Control: {kind} shows no significant gain over {subject_name(subject.base)} ({parts}).", "neutral"
+                f"Control: {kind} shows no significant gain over {subject_name(subject.base)} ({parts}).",
+                "neutral",
+                is_aside=True,
             )
         )
     found = real_against.get("recall_20")
@@ -121,6 +127,7 @@ def few(subject: Subject, entity: str, slices: Sequence[Slice]) -> list[Statemen
             f"{subject_name(subject.base)}: Recall@20 {number(found['mean'])} against {number(found['other_mean'])} "
             f"({_change(found)}; {_tests(found)}; {found['num_users']:,} users).",
             _TONES[verdict(found)],
+            is_aside=verdict(found) == "not significant",
         )
     ]
 
@@ -144,8 +151,8 @@ def weighs_nothing(silent: Sequence[Subject]) -> list[Statement]:
 
 
 def seeds(subject: Subject, num_seeds: int) -> list[Statement]:
-    """A word of caution where there are few seeds."""
-    if num_seeds >= ENOUGH_SEEDS:
+    """A word of caution where there are few seeds; a formula gives the same with any."""
+    if num_seeds >= ENOUGH_SEEDS or base_spec(subject.base_model).closed_form:
         return []
     has = "one seed" if num_seeds == 1 else f"{num_seeds} seeds"
     return [

@@ -1,5 +1,6 @@
 """Laws of leaderboard and slices on planted results: the direction is right, nothing planted gives no claim."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,4 @@ def test_an_anchor_that_is_above_is_named(warehouse: Path) -> None:
 def test_few_seeds_are_said() -> None:
     assert "one seed only" in statements.seeds(subject(*REAL), 1)[0].text
     assert statements.seeds(subject(*REAL), 5) == []
+    assert statements.seeds(replace(subject(*REAL), base_model="ease"), 1) == []

@@ -174,6 +174,14 @@ def test_every_table_of_numbers_states_its_protocol_and_lists_the_anchors(text: 
         assert {"EASE (anchor)", "Popularity (anchor)", "LightGCN", "LightGCN + LMMRec"} <= {row[0] for row in table}
 
 
+def test_what_comes_first_is_short_and_nothing_is_left_out(text: str) -> None:
+    first, aside = re.split(r"<details><summary>\d+ more: ", text.split("<h3>In short</h3>")[1].split("<h3>")[0])
+    assert "Recall@20" in first
+    assert "NDCG@20 0" not in first  # neither the second metric nor its digits
+    (counted,) = re.findall(r"<summary>(\d+) more: ", text)
+    assert aside.count("<li") == int(counted) >= 2
+
+
 def test_the_findings_follow_from_what_was_planted(text: str) -> None:
     assert "its lead over LightGCN is significant" in text
     assert "shuffled text shows no significant gain" in text
