@@ -16,7 +16,7 @@ from assets.evaluation.recipe import PROTOCOLS
 from assets.evaluation.report.ablations import ablation_picture, ablation_table
 from assets.evaluation.report.noise import noise_picture, noise_table
 from assets.evaluation.report.pictures import Picture
-from assets.evaluation.report.printed import said_of, table_beside_printed
+from assets.evaluation.report.printed import said_of, table_one_beside_printed, table_two_beside_printed
 from assets.evaluation.report.table_one import as_table
 from assets.evaluation.report.tables import Cell, Table, display_name, number, word
 from assets.evaluation.table_one import table_one
@@ -92,11 +92,13 @@ def experiments(
             if methods - {"base", TARGET} or set(CONTROLS) <= variants:
                 one = table_one(comparer, board, dataset, base_model, protocol, STRONG)
                 shown.tables.append(as_table(one))
-                if printed := table_beside_printed(one):
+                if printed := table_one_beside_printed(one):
                     shown.tables.append(printed)
             if variants & set(ABLATIONS):
                 rows = table_two(comparer, dataset, base_model, protocol)
                 shown.tables.append(ablation_table(rows))
+                if printed := table_two_beside_printed(rows):
+                    shown.tables.append(printed)
                 if protocol == protocols[0]:
                     shown.pictures.append(ablation_picture(rows, shown.tables[-1]))
             if variants & set(NOISE):

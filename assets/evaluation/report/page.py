@@ -85,7 +85,7 @@ class Section:
 
 
 def write_report(warehouse: Path, lake: Lake, target: Path, ui_url: str = UI_URL) -> dict[str, Any]:
-    """Write `report.html` and one CSV per table into the folder `target`.
+    """Write `report.html` and every table as CSV and as LaTeX into the folder `target`.
 
     Args:
         ui_url: address of the Dagster UI, to whose pages of runs the report links.
@@ -110,6 +110,7 @@ def write_report(warehouse: Path, lake: Lake, target: Path, ui_url: str = UI_URL
     tables = [table for section in sections for table in section.tables]
     for table in tables:
         (target / f"{table.name}.csv").write_text(table.as_csv(), encoding="utf-8")
+        (target / f"{table.name}.tex").write_text(table.as_latex(), encoding="utf-8")
     return {
         "datasets": len(sections),
         "tables": len(tables),

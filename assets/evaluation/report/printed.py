@@ -5,8 +5,12 @@ The paper's datasets are Yelp, Amazon-book and Steam: on others there is no valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from assets.evaluation.pairing import Subject
 from assets.evaluation.report.tables import NOTHING, Cell, Table, display_name, metric_name, number, percent, word
-from assets.evaluation.table_one import TableOne
+from assets.evaluation.table_one import Figures, TableOne
+from assets.evaluation.table_two import Ablation
 
 COLUMNS = (("recall", 5), ("recall", 10), ("ndcg", 5), ("ndcg", 10))
 TABLE_ONE = {
@@ -54,6 +58,22 @@ TABLE_ONE = {
     },
 }
 """Table I of arXiv 2602.05474: dataset and base model -> method -> Recall@5, Recall@10, NDCG@5, NDCG@10."""
+COLUMNS_OF_TABLE_TWO = (("recall", 5), ("ndcg", 5))
+TABLE_TWO = {
+    ("yelp", "weightedgcl"): {
+        "without-mcs": (0.0510, 0.0572),
+        "without-icm": (0.0522, 0.0584),
+        "without-gcn": (0.0539, 0.0599),
+        "without-tm": (0.0535, 0.0603),
+    },
+    ("yelp", "polycf"): {
+        "without-mcs": (0.0543, 0.0605),
+        "without-icm": (0.0556, 0.0614),
+        "without-gcn": (0.0571, 0.0619),
+        "without-tm": (0.0578, 0.0645),
+    },
+}
+"""Table II: dataset and base model -> variant -> Recall@5, NDCG@5."""
 DIFFERENCES = (
     "What differs from the paper: it prints no protocol, so that the figures under rlmrec are the ones to hold against its "
     "tables; it does not name the unit of its test, ours is the user, and users and seeds for †; its “Imprv.” is against "
@@ -61,32 +81,56 @@ DIFFERENCES = (
 )
 
 
-def table_beside_printed(found: TableOne) -> Table | None:
+def table_one_beside_printed(found: TableOne) -> Table | None:
     """Ours beside the paper's, row by row; None where the paper has no such dataset and base model, or for `strict`."""
     subject = found.target
-    printed = TABLE_ONE.get((subject.dataset, subject.base_model))
-    if printed is None or subject.protocol != "rlmrec":
+    printed = TABLE_ONE.get((subject.dataset, subject.base_model), {})
+    lines = [line for line in found.lines if line.subject.base_model == subject.base_model]
+    ours = {line.subject.method: line.means for line in lines if line.subject.variant == "full"}
+    return _beside(
+        subject,
+        "I",
+        {display_name(subject.base_model if method == "base" else method): row for method, row in printed.items()},
+        {display_name(subject.base_model if method == "base" else method): means for method, means in ours.items()},
+        COLUMNS,
+    )
+
+
+def table_two_beside_printed(rows: Sequence[Ablation]) -> Table | None:
+    """The same for Table II; the whole method stands in the paper's Table I."""
+    subject = rows[0].subject
+    printed = TABLE_TWO.get((subject.dataset, subject.base_model), {})
+    return _beside(
+        subject,
+        "II",
+        {display_name(variant): row for variant, row in printed.items()},
+        {display_name(row.subject.variant): row.means for row in rows},
+        COLUMNS_OF_TABLE_TWO,
+    )
+
+
+def _beside(
+    subject: Subject,
+    which: str,
+    printed: Mapping[str, Sequence[float]],
+    ours: Mapping[str, Figures],
+    columns: Sequence[tuple[str, int]],
+) -> Table | None:
+    if not printed or subject.protocol != "rlmrec":
         return None
-    ours = {line.subject.method: line.means for line in found.lines if line.subject.base_model == subject.base_model}
-    ours |= {
-        line.subject.method: line.means
-        for line in found.lines
-        if line.subject.base_model == subject.base_model and line.subject.variant == "full"
-    }
     rows = []
-    for method, values in printed.items():
-        cells = [word(display_name(method) if method != "base" else display_name(subject.base_model))]
-        for (metric, k), value in zip(COLUMNS, values, strict=True):
-            mine = ours.get(method, {}).get(f"{metric}_{k}")
+    for name, values in printed.items():
+        cells = [word(name)]
+        for (metric, k), value in zip(columns, values, strict=True):
+            mine = ours.get(name, {}).get(f"{metric}_{k}")
             cells += [Cell(number(value)), Cell(NOTHING if mine is None else number(mine["mean"]))]
             cells.append(Cell(NOTHING if mine is None else percent(mine["mean"] / value - 1.0)))
         rows.append(cells)
-    columns = [name for metric in COLUMNS for name in (f"{metric_name(*metric)}, paper", "ours", "difference")]
     return Table(
-        f"{subject.dataset}-{subject.base_model}-table-1-printed",
-        f"Table I as printed, {subject.dataset}, {display_name(subject.base_model)}: the paper's values beside ours, protocol "
-        "rlmrec.",
-        ["Method", *columns],
+        f"{subject.dataset}-{subject.base_model}-table-{len(which)}-printed",
+        f"Table {which} as printed, {subject.dataset}, {display_name(subject.base_model)}: the paper's values beside ours, "
+        "protocol rlmrec.",
+        ["Method", *(name for one in columns for name in (f"{metric_name(*one)}, paper", "ours", "difference"))],
         rows,
     )
 
