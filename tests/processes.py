@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 
@@ -11,3 +14,16 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def start(home: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The command line with these arguments, at work in `home`; nobody types."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=home,
+        env={**os.environ, "LMMREC_HOME": str(home), **environment},
+    )

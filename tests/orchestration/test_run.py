@@ -16,22 +16,11 @@ import pytest
 
 from assets.lake import RECORD, Address, Lake, Record
 from tests.orchestration import shop
+from tests.processes import start
 
 pytestmark = pytest.mark.slow
 
 NOTHING_TO_DO_WITHIN_S = 10.0
-
-
-def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=home,
-        env={**os.environ, "LMMREC_HOME": str(home)},
-    )
 
 
 def lmmrec(home: Path, *arguments: str, status: int = 0) -> tuple[str, str]:
