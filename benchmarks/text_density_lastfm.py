@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from assets.evaluation.density import markdown, rows_of, sentence
 from assets.evaluation.recipe import DENSITY_SHARES
+from assets.evaluation.text_worth.density import markdown, rows_of, sentence
 from benchmarks.lastfm import Matrices, vectors
 from benchmarks.machine import machine
 from benchmarks.tables import write_result

@@ -1,6 +1,6 @@
 """Dagster assets of the evaluation stage: metrics, anchors, recommendations, leaderboard, report. Wiring only.
 
-Those that measure what texts are worth stand in `text_assets.py`.
+Those that measure what texts are worth stand in `text_worth`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import dagster as dg
 from assets.cells import CellConfig, MethodsConfig, chosen_cells
 from assets.evaluation.experiments import TABLES
 from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER, metrics_of
-from assets.evaluation.text_assets import ASSETS as TEXT_ASSETS
+from assets.evaluation.text_worth.assets import ASSETS as TEXT_ASSETS
 from assets.lake import Address, Draft
 from assets.partitions import DATASETS, GRID, keys_of
 from assets.resources import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.embeddings.beside import read_beside
-from assets.evaluation.cold_items import RANKING
+from assets.evaluation.text_worth.cold_items import RANKING
 from assets.lake import Address, Lake
 from assets.tables import connect, read_frame
 from models.language.text import clean, cut_words

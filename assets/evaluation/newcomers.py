@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.embeddings.beside import read_beside
-from assets.evaluation.cold_users import TABLE
 from assets.evaluation.lookup import check_names, motivations_of, position_of, served_methods, titles_of
 from assets.evaluation.phrases import best_matches, rarity
 from assets.evaluation.recipe import RECOMMENDATIONS_PER_USER, serving_cell
 from assets.evaluation.recommendations import closest_in, read_owned, shared_history
 from assets.evaluation.selection import read_candidate_rows, read_choice
+from assets.evaluation.text_worth.cold_users import TABLE
 from assets.lake import Address, Lake
 from assets.tables import read_column, read_frame
 from models.bases import BASES

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
 ABOVE = {"models": {"assets", "orchestration"}, "assets": {"orchestration"}}
-WIRING = {"assets.py", "text_assets.py", "checks.py"}
+WIRING = {"assets.py", "checks.py"}
 STAGES = ("datasets", "motivations", "embeddings", "training", "evaluation")
 MODELS_MAY_NOT = {"dagster", "duckdb", "pandas", "great_expectations"}
 

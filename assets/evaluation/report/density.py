@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assets.evaluation.density import CONTROL, REAL, TABLE, sentence
 from assets.evaluation.report import svg
 from assets.evaluation.report.pictures import Picture
 from assets.evaluation.report.statements import Statement
 from assets.evaluation.report.tables import Cell, Table, display_name, number, p_text, percent
+from assets.evaluation.text_worth.density import CONTROL, REAL, TABLE, sentence
 from assets.lake import Address, Lake
 from assets.tables import read_frame
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from assets.evaluation.cold_items import DIAL, RANKING
-from assets.evaluation.cold_items import sentence as items_sentence
-from assets.evaluation.cold_users import SERVED, TABLE
-from assets.evaluation.cold_users import sentence as users_sentence
 from assets.evaluation.report import svg
 from assets.evaluation.report.pictures import Picture
 from assets.evaluation.report.svg import Line
 from assets.evaluation.report.tables import NOTHING, Cell, Table, display_name, number, p_text, word
 from assets.evaluation.selection import read_candidate_rows, read_choice
+from assets.evaluation.text_worth.cold_items import DIAL, RANKING
+from assets.evaluation.text_worth.cold_items import sentence as items_sentence
+from assets.evaluation.text_worth.cold_users import SERVED, TABLE
+from assets.evaluation.text_worth.cold_users import sentence as users_sentence
 from assets.lake import Address, Lake
 from assets.tables import read_frame
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assets.evaluation.cold_items import write_cold_items
-from assets.evaluation.cold_users import write_cold_users
 from assets.evaluation.recipe import DIAL_SHARES, KNOWN_ITEMS
 from assets.evaluation.report.newness import new_items, newcomers, published
 from assets.evaluation.report.page import PAGE, write_report
 from assets.evaluation.selection import write_selection
+from assets.evaluation.text_worth.cold_items import write_cold_items
+from assets.evaluation.text_worth.cold_users import write_cold_users
 from assets.evaluation.warehouse import rebuild, warehouse_path
 from assets.lake import Address, Lake
 from tests.assets.evaluation.conftest import writing

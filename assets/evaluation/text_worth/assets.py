@@ -43,7 +43,7 @@ from assets.training.methods import checkpoint_of
 def cold_item_metrics(
     context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
 ) -> dg.MaterializeResult[None]:
-    from assets.evaluation.cold_items import write_cold_items
+    from assets.evaluation.text_worth.cold_items import write_cold_items
 
     return cold_cells("cold_item_metrics", write_cold_items, context, config, installation)
 
@@ -67,7 +67,7 @@ def cold_item_metrics(
 def cold_user_metrics(
     context: dg.AssetExecutionContext, config: CellConfig, installation: Installation
 ) -> dg.MaterializeResult[None]:
-    from assets.evaluation.cold_users import write_cold_users
+    from assets.evaluation.text_worth.cold_users import write_cold_users
 
     return cold_cells("cold_user_metrics", write_cold_users, context, config, installation)
 
@@ -124,7 +124,7 @@ def density_curve(
     dataset, base_model = keys_of(context)
 
     def work(address: Address, draft: Draft, inputs: Inputs) -> None:
-        from assets.evaluation.density import write_density
+        from assets.evaluation.text_worth.density import write_density
 
         assert address.seed is not None
         draft.metadata.update(write_density(inputs, base_model, address.seed, draft.path))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets.evaluation.cold_items import DIAL, RANKING, sentence, write_cold_items
 from assets.evaluation.recipe import COLD_DRAWS, DIAL_SHARES
+from assets.evaluation.text_worth.cold_items import DIAL, RANKING, sentence, write_cold_items
 from assets.lake import Address
 from assets.tables import read_frame
 from tests.assets.synthetic import DATASET, write_lake

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from assets.evaluation.cold_users import SERVED, TABLE, write_cold_users
 from assets.evaluation.recipe import KNOWN_ITEMS
+from assets.evaluation.text_worth.cold_users import SERVED, TABLE, write_cold_users
 from assets.lake import Address
 from assets.tables import read_frame
 from tests.assets.synthetic import DATASET, write_lake

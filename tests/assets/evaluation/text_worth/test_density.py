@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from assets.evaluation.density import CONTROL, REAL, TABLE, sentence, write_density
 from assets.evaluation.recipe import DENSITY_SHARES
 from assets.evaluation.report.density import density_pictures
+from assets.evaluation.text_worth.density import CONTROL, REAL, TABLE, sentence, write_density
 from assets.lake import Address, Lake
 from assets.tables import read_frame
 from tests.assets.synthetic import DATASET, write_lake
