@@ -220,15 +220,15 @@ class _Layers(torch.autograd.Function):
         ctx: Any, table: Tensor, adjacency: Adjacency, weights: tuple[float, ...], rows: Tensor
     ) -> tuple[Tensor, Tensor]:
         ctx.transpose, ctx.num_nodes, ctx.rows = adjacency.transpose, len(table), rows
-        layer, picked = table, [table.index_select(0, rows)]
-        for _ in weights[1:-1]:
+        layer, layers = table, table.new_empty(len(weights), len(rows), table.shape[1])
+        torch.index_select(layer, 0, rows, out=layers[0])
+        for k in range(1, len(weights) - 1):
             layer = adjacency.matrix @ layer
-            picked.append(layer.index_select(0, rows))
+            torch.index_select(layer, 0, rows, out=layers[k])
         if len(weights) > 1:
-            picked.append(_product_of_rows(adjacency.matrix, layer, rows))
-        layers = torch.stack(picked)
+            _product_of_rows(adjacency.matrix, layer, rows, out=layers[-1])
         ctx.weights = layers.new_tensor(weights)
-        return torch.tensordot(ctx.weights, layers, dims=1), layers
+        return (ctx.weights @ layers.flatten(1)).view(layers.shape[1:]), layers
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
@@ -242,10 +242,10 @@ class _Layers(torch.autograd.Function):
         return z, None, None, None
 
 
-def _product_of_rows(matrix: NodeMatrix, table: Tensor, rows: Tensor) -> Tensor:
-    """`(matrix @ table)[rows]`, through a CSR matrix of these rows alone where that is less work."""
+def _product_of_rows(matrix: NodeMatrix, table: Tensor, rows: Tensor, out: Tensor) -> Tensor:
+    """`(matrix @ table)[rows]`, written to `out`; through a CSR matrix of these rows alone where that is less work."""
     if len(rows) > MAX_ROW_SHARE * len(table):
-        return (matrix @ table).index_select(0, rows)
+        return torch.index_select(matrix @ table, 0, rows, out=out)
     whole = matrix.whole
     start = whole.crow_indices()
     first, counts = start[rows], start[rows + 1] - start[rows]
@@ -254,12 +254,16 @@ def _product_of_rows(matrix: NodeMatrix, table: Tensor, rows: Tensor) -> Tensor:
     entries += torch.arange(len(entries), device=entries.device, dtype=torch.int32)
     columns, values = (part.index_select(0, entries) for part in (whole.col_indices(), whole.values()))
     part = sparse_csr(indptr, columns, values, (len(rows), len(table)))
-    result = table.new_empty(len(rows), table.shape[1])
-    return torch.addmm(result, part, table, beta=0.0, out=result)
+    return torch.addmm(out, part, table, beta=0.0, out=out)
 
 
 def sparse_csr(indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
     """A CSR tensor of int32 structure, unchecked: the fast path of the sparse product."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+    return torch.sparse_csr_tensor(indptr, indices, values, shape, check_invariants=False)
+
+
+with (
+    warnings.catch_warnings()
+):  # torch says once a process that these tensors are in beta; here, where no thread is beside
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    sparse_csr(torch.zeros(2, dtype=torch.int32), torch.zeros(0, dtype=torch.int32), torch.zeros(0), (1, 1))
