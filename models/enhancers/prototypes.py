@@ -6,6 +6,8 @@ readable motives (docs/method.md): never read a motive off them alone.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -20,10 +22,32 @@ def assignment(rows: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
 def interaction_motivation(layers: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
     """p = mean over layers of p^(k) = a^(k) Z, eq. (6): (K + 1, rows, d) -> (rows, d), in the hull of Z (I, d).
 
-    The paper does not say how layers combine; the mean over k = 0 … K is our choice. Adding the assignments first is the
-    same and needs one product; the few prototypes are divided by K + 1 rather than all assignments.
+    The paper does not say how layers combine; the mean over k = 0 … K is our choice. The gradient is written by hand: what
+    comes from above is the same for every layer, and autograd would make it K + 1 times.
     """
-    return assignment(layers, prototypes, temperature).sum(dim=0) @ (prototypes / len(layers))
+    p: Tensor = _MeanMixture.apply(layers, prototypes, temperature)  # type: ignore[no-untyped-call]
+    return p
+
+
+class _MeanMixture(torch.autograd.Function):
+    """Assignments a are added before their product with Z; from their gradient s, the logits get a·(s - <a, s>)."""
+
+    @staticmethod
+    def forward(ctx: Any, layers: Tensor, prototypes: Tensor, temperature: float) -> Tensor:
+        shares = assignment(layers, prototypes, temperature)  # (K + 1, rows, I)
+        total, parts = shares.sum(dim=0), prototypes / len(layers)
+        ctx.save_for_backward(layers, prototypes, shares, total, parts)
+        ctx.temperature = temperature
+        return total @ parts
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        (of_p,) = gradients
+        layers, prototypes, shares, total, parts = ctx.saved_tensors
+        of_logits = shares * (of_p @ parts.T)
+        of_logits.addcmul_(shares, of_logits.sum(dim=-1, keepdim=True), value=-1.0).div_(ctx.temperature)
+        of_prototypes = (total.T @ of_p).div_(len(layers)).addmm_(of_logits.flatten(0, 1).T, layers.flatten(0, 1))
+        return of_logits @ prototypes, of_prototypes, None
 
 
 class Prototypes(nn.Module):

@@ -25,7 +25,6 @@ class TextTower(nn.Module):
 
     def forward(self, texts: Tensor) -> Tensor:
         """(rows, d_s) text vectors s -> (rows, d) text motivations h, eq. (3)."""
-        hidden = functional.leaky_relu(
-            functional.linear(texts, self.weight_1, self.bias_1), NEGATIVE_SLOPE
-        )  # (rows, hidden)
+        hidden = functional.linear(texts, self.weight_1, self.bias_1)  # (rows, hidden)
+        hidden = functional.leaky_relu(hidden, NEGATIVE_SLOPE, inplace=True)
         return functional.linear(hidden, self.weight_2, self.bias_2)  # (rows, d)
