@@ -31,7 +31,8 @@ class Batch(NamedTuple):
     negatives: Tensor
 
 
-class BatchRows(NamedTuple):
+@dataclass(frozen=True)
+class BatchRows:
     """The distinct nodes of one batch; layers, texts and contrasts are computed for these alone."""
 
     users: Tensor
@@ -39,12 +40,13 @@ class BatchRows(NamedTuple):
     items: Tensor
     """(n_i,) int64 node rows of positives and negatives together, ascending."""
 
+    @cached_property
     def nodes(self) -> Tensor:
         """(n_u + n_i,) int64: users, then items; the rows that were propagated."""
         return torch.cat([self.users, self.items])
 
     def positions(self, batch: Batch) -> Batch:
-        """The batch as positions in `nodes()`."""
+        """The batch as positions in `nodes`."""
         of_items = [len(self.users) + torch.searchsorted(self.items, rows) for rows in batch[1:]]
         return Batch(torch.searchsorted(self.users, batch.users), *of_items)
 
@@ -75,6 +77,8 @@ class TrainingStep:
     """Where an enhancer keeps what several of its hooks need of this batch."""
     changed_table: Tensor | None = None
     """(nodes, d): the ID rows that entered propagation, where an enhancer changed them."""
+    beside: Callable[[], Any] | None = None
+    """Gives what the enhancer's `beside_forward` found; None where there is nothing."""
 
     @cached_property
     def positions(self) -> Batch:

@@ -66,7 +66,7 @@ class WeightedGCL(BaseModel):
         assert step.propagated.layers is not None
         if self.config.noise_layers == "last":
             return self.layer_weights[-1] * signed_noise(step.propagated.layers[-1], self.config.noise, step.noise)
-        rows = step.rows_read.nodes()
+        rows = step.rows_read.nodes
         layer, noisy = step.table.detach(), self.layer_weights[0] * step.table.index_select(0, rows)
         for weight in self.layer_weights[1:]:
             layer = step.adjacency.matrix @ layer

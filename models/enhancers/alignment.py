@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.correspondence import MatchTarget, correspondence, match_target, softened_correspondence
 from models.enhancers.config import LMMRecConfig
 from models.joint_losses import contrast_and_correspondence
-from models.losses import correspondence, info_nce, info_nce_of_any_rows, softened_correspondence, unit_rows
+from models.losses import info_nce, info_nce_of_any_rows, unit_rows
 
 
 class Views(NamedTuple):
@@ -66,12 +67,25 @@ def coordination(of_roles: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(of_roles)).sum()
 
 
-def interaction_correspondence(student: Views, teacher: Views, config: LMMRecConfig) -> Tensor:
-    """L_ICM of one role, eq. (9), between comparable views; mixed with the identity where `teacher_share` is below 1."""
-    rows = (student.text, student.interaction, teacher.text, teacher.interaction)
+Target = MatchTarget | Views
+"""What the teacher says of the rows of one role: its matches, or the views themselves where they are mixed first."""
+Taught = tuple[Target, Target]
+"""What it says of the users and of the items of a batch."""
+
+
+def taught(teacher: Views, config: LMMRecConfig) -> Target:
+    """What L_ICM of one role needs of the teacher's comparable views: they themselves, where no target is made of them."""
     if config.similarity == "cosine" and config.teacher_share == 1.0:
-        return correspondence(*rows, config.correspondence_temperature)
-    return softened_correspondence(*rows, config.correspondence_temperature, config.teacher_share)
+        return match_target(teacher.text, teacher.interaction, config.correspondence_temperature)
+    return teacher
+
+
+def interaction_correspondence(student: Views, target: Target, config: LMMRecConfig) -> Tensor:
+    """L_ICM of one role, eq. (9), between comparable views; mixed with the identity where `teacher_share` is below 1."""
+    rows, temperature = (student.text, student.interaction), config.correspondence_temperature
+    if isinstance(target, MatchTarget):
+        return correspondence(*rows, target, temperature)
+    return softened_correspondence(*rows, target.text, target.interaction, temperature, config.teacher_share)
 
 
 def one_matrix_serves_both(config: LMMRecConfig) -> bool:
@@ -87,10 +101,10 @@ def one_matrix_serves_both(config: LMMRecConfig) -> bool:
     )
 
 
-def contrast_and_icm(student: Views, teacher: Views, roles: Tensor, config: LMMRecConfig) -> tuple[Tensor, Tensor]:
+def contrast_and_icm(student: Views, target: Target, roles: Tensor, config: LMMRecConfig) -> tuple[Tensor, Tensor]:
     """Of one side, eq. (7) summed over its `roles` (R, rows), 1 where a row has the role, and eq. (9); views comparable."""
-    rows = (student.text, student.interaction, teacher.text, teacher.interaction)
-    return contrast_and_correspondence(*rows, roles, config.contrast_temperature)
+    assert isinstance(target, MatchTarget)  # `one_matrix_serves_both`
+    return contrast_and_correspondence(student.text, student.interaction, target, roles, config.contrast_temperature)
 
 
 def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:

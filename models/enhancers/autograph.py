@@ -99,7 +99,7 @@ class AutoGraph(Enhancer):
             return final, batch
         rows = self.gathered(step.table)
         if step.rows is not None:
-            rows = rows.index_select(0, step.rows.nodes())
+            rows = rows.index_select(0, step.rows.nodes)
         return final + self.config.weight * self._dropped(self._mapped(rows), step.noise), batch
 
     def change_scored(self, final: Tensor, layers: Tensor | None) -> Tensor:

@@ -7,12 +7,13 @@ enhanced version differ in the enhancer alone.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
 
-from models.bases.contract import BaseModel, Batch, Term, TrainingStep
+from models.bases.contract import BaseModel, Batch, BatchRows, Term, TrainingStep
 from models.graph import BipartiteGraph
 
 
@@ -43,6 +44,11 @@ class Enhancer(nn.Module):
     def change_table(self, table: Tensor, noise: np.random.Generator | None) -> Tensor:
         """(b) The ID rows (nodes, d) that enter propagation; `noise` is the step's stream, None where it is scored."""
         return table
+
+    def beside_forward(self, rows: BatchRows, epochs_done: float) -> Callable[[], Any] | None:
+        """What a step needs that waits for nothing of its forward pass and has no gradient: `TrainingStep.beside` gives its
+        result. It may run in another thread meanwhile, so that it changes nothing and draws nothing at random."""
+        return None
 
     def change_final(self, step: TrainingStep) -> tuple[Tensor, Batch]:
         """(b) What the base's loss sees, and the batch as rows of it."""

@@ -8,12 +8,14 @@ docs/method.md. Text tower and prototypes run on the distinct rows of the batch 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from models.bases.contract import BaseModel, Batch, BatchRows, Term, TrainingStep
 from models.enhancers.alignment import (
+    Taught,
     Views,
     comparable,
     contrast_and_icm,
@@ -23,9 +25,10 @@ from models.enhancers.alignment import (
     motivation_contrast,
     one_matrix_serves_both,
     perturbed,
+    taught,
 )
 from models.enhancers.config import LMMRecConfig
-from models.enhancers.contract import Enhancer
+from models.enhancers.contract import Enhancer, Host
 from models.enhancers.prototypes import Prototypes, assignment, interaction_motivation
 from models.enhancers.teacher import MomentumTeacher
 from models.enhancers.text_tower import TextTower
@@ -39,6 +42,7 @@ class LMMRec(Enhancer):
     """L = L_base + lambda·(L'_MCS + gamma·L_ICM) + lambda_Theta·‖Θ‖²; eq. (10) with the terms that it leaves out."""
 
     texts: Tensor
+    host: Host
 
     def __init__(self, config: LMMRecConfig, base: BaseModel, texts: Tensor, rng: torch.Generator) -> None:
         super().__init__()
@@ -58,41 +62,52 @@ class LMMRec(Enhancer):
                 base.table, self.tower, self.prototypes, config.momentum, config.momentum_ramp
             )
 
+    def attach(self, host: Host) -> None:
+        self.host = host
+
+    def beside_forward(self, rows: BatchRows, epochs_done: float) -> Callable[[], Taught] | None:
+        """The teacher's part of L_ICM, once gamma has left 0."""
+        teacher = self.teacher
+        if teacher is None or icm_weight_at(epochs_done, self.config) == 0.0:
+            return None
+        return lambda: self._taught(rows, teacher)
+
     def auxiliary_loss(self, step: TrainingStep) -> dict[str, Term]:
         """The bracket of eq. (10), term by term: lambda·L'_MCS and lambda·gamma·L_ICM; nothing at all where lambda is 0."""
         config, terms = self.config, {}
         mcs_weight, icm_weight = config.mcs_weight, icm_weight_at(step.epochs_done, config)
-        teacher = self.teacher if icm_weight > 0.0 else None
-        if teacher is not None and one_matrix_serves_both(config):
-            mcs, icm = self._coordination_and_correspondence(step, teacher)
+        if step.beside is not None and one_matrix_serves_both(config):
+            mcs, icm = self._coordination_and_correspondence(step, step.beside)
             return {"mcs": Term(config.weight * mcs_weight, mcs), "icm": Term(config.weight * icm_weight, icm)}
         if config.weight > 0.0 and mcs_weight > 0.0:
             terms["mcs"] = Term(config.weight * mcs_weight, self._coordination(step))
-        if teacher is not None:
-            terms["icm"] = Term(config.weight * icm_weight, self._correspondence(step, teacher))
+        if step.beside is not None:
+            terms["icm"] = Term(config.weight * icm_weight, self._correspondence(step, step.beside))
         return terms
 
-    def _coordination_and_correspondence(self, step: TrainingStep, teacher: MomentumTeacher) -> tuple[Tensor, Tensor]:
+    def _coordination_and_correspondence(
+        self, step: TrainingStep, teacher: Callable[[], Taught]
+    ) -> tuple[Tensor, Tensor]:
         """L'_MCS and L_ICM at once, a matrix for each side."""
-        rows, (_, student), taught = rows_of(step), self._views(step), self._taught(step, teacher)
-        num_users, items = len(rows.users), step.positions[1:]
+        rows, (_, student), items = step.rows_read, self._views(step), step.positions[1:]
+        num_users = len(rows.users)
         user_role = student.text.new_ones(1, num_users)
         item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
         item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
-        sides = zip(student.sides(num_users), taught.sides(num_users), (user_role, item_roles), strict=True)
+        sides = zip(student.sides(num_users), teacher(), (user_role, item_roles), strict=True)
         mcs, icm = zip(*(contrast_and_icm(*side, self.config) for side in sides), strict=True)
         return coordination(mcs), icm[0] + icm[1]
 
     def _coordination(self, step: TrainingStep) -> Tensor:
         """L'_MCS over the roles of the batch; with `perturbation`, its mean with that of perturbed views."""
-        rows, config = rows_of(step), self.config
+        rows, config = step.rows_read, self.config
         raw, compared = self._views(step)
         views = [compared]
         if config.perturbation > 0.0:
             views.append(comparable(perturbed(raw, config.perturbation, step.noise), config))
         local = step.positions
         roles = (slice(0, len(rows.users)), torch.unique(local.positives), torch.unique(local.negatives))
-        keys, nodes = self._all_keys(step) if config.negatives == "all" else None, rows.nodes()
+        keys, nodes = self._all_keys(step) if config.negatives == "all" else None, rows.nodes
         losses = []
         for role in roles:
             side, positions = None, None
@@ -103,33 +118,32 @@ class LMMRec(Enhancer):
             losses += [motivation_contrast(view.of(role), config, side, positions) for view in views]
         return coordination(losses) / len(views)
 
-    def _correspondence(self, step: TrainingStep, teacher: MomentumTeacher) -> Tensor:
+    def _correspondence(self, step: TrainingStep, teacher: Callable[[], Taught]) -> Tensor:
         """L_ICM over the roles users and items."""
-        num_users, taught = len(rows_of(step).users), self._taught(step, teacher)
         _, student = self._views(step)
-        sides = zip(student.sides(num_users), taught.sides(num_users), strict=True)
+        sides = zip(student.sides(len(step.rows_read.users)), teacher(), strict=True)
         users, items = (interaction_correspondence(*side, self.config) for side in sides)
         return users + items
 
     @torch.no_grad()
-    def _taught(self, step: TrainingStep, teacher: MomentumTeacher) -> Views:
-        """The teacher's views of the batch's rows, comparable; it sees the whole graph."""
-        rows, nodes = rows_of(step), rows_of(step).nodes()
-        propagated = step.base.propagate(step.graph.full, teacher.table, layer_rows=nodes)
+    def _taught(self, rows: BatchRows, teacher: MomentumTeacher) -> Taught:
+        """What the teacher says of the batch's users and items; it sees the whole graph."""
+        propagated = self.host.base.propagate(self.host.graph.full, teacher.table, layer_rows=rows.nodes)
         interaction = propagated.final  # x'
         if self.config.teacher_graph_output == "p":
             interaction = self._interaction(propagated.layers, len(rows.users), teacher.prototypes)  # p'
-        text = self._text(teacher.tower, teacher.table, nodes)  # h'
-        return comparable(Views(interaction, text), self.config)
+        views = comparable(Views(interaction, self._text(teacher.tower, teacher.table, rows.nodes)), self.config)
+        users, items = views.sides(len(rows.users))
+        return taught(users, self.config), taught(items, self.config)
 
     def _views(self, step: TrainingStep) -> tuple[Views, Views]:
         """Eq. (3), (5), (6) on the distinct rows of the batch, as they are and comparable; computed once a step."""
         if step.views is None:
-            rows, layers = rows_of(step), step.propagated.layers
+            rows, layers = step.rows_read, step.propagated.layers
             if layers is not None and not self.config.gradient_to_base:
                 layers = layers.detach()
             interaction = self._interaction(layers, len(rows.users), self.prototypes)
-            raw = Views(interaction, self._text(self.tower, step.base.table, rows.nodes()))
+            raw = Views(interaction, self._text(self.tower, step.base.table, rows.nodes))
             step.views = raw, comparable(raw, self.config)
         views: tuple[Views, Views] = step.views
         return views
@@ -170,7 +184,7 @@ class LMMRec(Enhancer):
         num_users, layers = len(step.rows.users), step.propagated.layers
         found = {"assignment_entropy": self._mean_entropy(layers, num_users)}
         if self.teacher is not None:
-            taught = step.base.propagate(step.graph.full, self.teacher.table, layer_rows=step.rows.nodes()).layers
+            taught = step.base.propagate(step.graph.full, self.teacher.table, layer_rows=step.rows.nodes).layers
             pair = [
                 unit_rows(self._interaction(of, num_users, prototypes))
                 for of, prototypes in ((layers, self.prototypes), (taught, self.teacher.prototypes))
@@ -201,10 +215,3 @@ class LMMRec(Enhancer):
     def _fused(self, final: Tensor, views: Views) -> Tensor:
         fused = final if self.beta_p is None else final + self.beta_p * views.interaction
         return fused if self.beta_h is None else fused + self.beta_h * views.text
-
-
-def rows_of(step: TrainingStep) -> BatchRows:
-    """The distinct rows of the batch, which the trainer gives to every enhancer that `reads_layers`."""
-    if step.rows is None:
-        raise ValueError("LMMRec reads the rows of the batch, and the step was made without them")
-    return step.rows

@@ -48,7 +48,7 @@ class RLMRecGen(Enhancer):
         """w·InfoNCE over the masked nodes of the batch; nothing where w is 0 or it has none."""
         if self.config.weight == 0.0:
             return {}
-        nodes = step.rows_read.nodes()
+        nodes = step.rows_read.nodes
         rows = self.is_masked.index_select(0, nodes).nonzero().squeeze(1)
         if not len(rows):
             return {}

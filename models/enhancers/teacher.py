@@ -40,8 +40,8 @@ class MomentumTeacher(nn.Module):
     def _move(self, share: float, table: Tensor, tower: TextTower, prototypes: Prototypes) -> None:
         """`share` of the way toward the student, 1 is all of it."""
         own: list[Tensor] = [self.table, *self.tower.parameters(), *self.prototypes.parameters()]
-        student = [table, *tower.parameters(), *prototypes.parameters()]
-        torch._foreach_lerp_(own, [weight.detach() for weight in student], share)
+        student: list[Tensor] = [table, *tower.parameters(), *prototypes.parameters()]
+        torch._foreach_lerp_(own, student, share)
 
     def get_extra_state(self) -> int:
         """`num_updates`, so that a state dict holds all of the teacher."""

@@ -69,7 +69,7 @@ class UIST(Enhancer):
         """Rows of width (L + 1)·d whose inner product is s_ui."""
         if not self.mixes:
             return super().change_final(step)
-        rows = None if step.rows is None else step.rows.nodes()
+        rows = None if step.rows is None else step.rows.nodes
         wide = torch.cat(self.level_tables(step.base.table), dim=1)
         further = step.base.propagate(step.adjacency, wide, layer_rows=rows).final  # (rows, L d)
         num_users = self.num_users if step.rows is None else len(step.rows.users)

@@ -18,6 +18,7 @@ from models.errors import LmmrecError
 from models.graph import Adjacency, BipartiteGraph
 from models.losses import squared_norm
 from models.training.allocator import keep_freed_memory
+from models.training.beside import Beside
 from models.training.config import RunConfig, TrainingConfig
 from models.training.data import TrainingData
 from models.training.divergence import refuse_explosion, refuse_non_finite
@@ -43,6 +44,7 @@ class Trainer:
         self.sampler = Sampler(data.train, training.batch_size, numpy_stream(run.seed, "sampler"))
         self.drop_rng = numpy_stream(run.seed, "edge-dropout")
         self.noise_rng = numpy_stream(run.seed, "noise")
+        self.beside = Beside(self.device)
         self.base = base_spec(base.name).model()(base, data.num_users, data.num_items, torch_stream(run.seed, "base"))
         self.enhancer = Enhancer()
         if enhancer is not None:
@@ -86,27 +88,44 @@ class Trainer:
 
     def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
         """One optimiser step (docs/method.md); the L2 term is the optimiser's weight decay."""
-        adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
-        terms = self.terms(self.step(batch, epochs_done, adjacency, self.noise_rng))
+        terms = self.terms(self.step(batch, epochs_done, None, self.noise_rng))
         self.optimizer.zero_grad(set_to_none=True)
         weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.enhancer.after_step(self.base)
         return terms
 
-    def step(self, batch: Batch, epochs_done: float, adjacency: Adjacency, noise: np.random.Generator) -> TrainingStep:
-        """The forward pass of one step, without its losses."""
-        table = self.enhancer.change_table(self.base.table, noise)
+    def step(
+        self, batch: Batch, epochs_done: float, adjacency: Adjacency | None, noise: np.random.Generator
+    ) -> TrainingStep:
+        """The forward pass of one step, without its losses; over the next thinned graph of training where none is given."""
         rows = distinct_rows(batch) if self.base.reads_layers or self.enhancer.reads_layers else None
-        propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes())
+        work = None if rows is None else self.enhancer.beside_forward(rows, epochs_done)
+        beside = None if work is None else self.beside.start(work)
+        if adjacency is None:
+            adjacency = self.base.step_adjacency(self.graph, self.drop_rng)
+        table = self.enhancer.change_table(self.base.table, noise)
+        propagated = self.base.propagate(adjacency, table, layer_rows=None if rows is None else rows.nodes)
         changed = None if table is self.base.table else table
         return TrainingStep(
-            self.base, self.graph, batch, rows, adjacency, propagated, epochs_done, noise, changed_table=changed
+            self.base,
+            self.graph,
+            batch,
+            rows,
+            adjacency,
+            propagated,
+            epochs_done,
+            noise,
+            changed_table=changed,
+            beside=beside,
         )
 
     def terms(self, step: TrainingStep) -> dict[str, Term]:
         """All terms of the loss but L2, the base's first."""
-        return self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
+        try:
+            return self.base.loss(step, *self.enhancer.change_final(step)) | self.enhancer.auxiliary_loss(step)
+        finally:
+            self.beside.join()
 
     @torch.no_grad()
     def final_tensors(self) -> dict[str, Tensor]:

@@ -54,7 +54,7 @@ def model_of(run: Trainer) -> WeightedGCL:
 
 def step_of(run: Trainer, batch: Batch, noise_seed: int = 5) -> TrainingStep:
     rows = distinct_rows(batch)
-    propagated = run.base.propagate(run.graph.full, run.base.table, rows.nodes())
+    propagated = run.base.propagate(run.graph.full, run.base.table, rows.nodes)
     noise = np.random.default_rng(noise_seed)
     return TrainingStep(run.base, run.graph, batch, rows, run.graph.full, propagated, 0.0, noise)
 
@@ -79,9 +79,9 @@ def test_the_contrast_is_that_of_two_whole_noisy_passes(config: WeightedGCLConfi
     batch = some_batch(run)
     rows, rng = distinct_rows(batch), np.random.default_rng(5)
     adjacency, table = run.graph.full.matrix.whole.to_dense().double().numpy(), run.base.table.detach().double().numpy()
-    noises = [rng.integers(1 << 16, size=(len(rows.nodes()), 16), dtype=np.uint16) for _ in range(2)]
+    noises = [rng.integers(1 << 16, size=(len(rows.nodes), 16), dtype=np.uint16) for _ in range(2)]
     views = [
-        reference.weightedgcl_view(adjacency, table, config.num_layers, config.noise, rows.nodes().tolist(), noise)
+        reference.weightedgcl_view(adjacency, table, config.num_layers, config.noise, rows.nodes.tolist(), noise)
         for noise in noises
     ]
     excitation = model_of(run).excitation
@@ -89,7 +89,7 @@ def test_the_contrast_is_that_of_two_whole_noisy_passes(config: WeightedGCLConfi
     weights = [(w.detach().double().numpy(), b.detach().double().numpy()) for w, b in excitation.layers()]
     views = [np.array([reference.excitation(row, weights) * row for row in view]) for view in views]
     users = list(range(len(rows.users)))
-    positives = sorted({rows.nodes().tolist().index(node) for node in batch.positives.tolist()})
+    positives = sorted({rows.nodes.tolist().index(node) for node in batch.positives.tolist()})
     expected = sum(reference.info_nce(views[0][role], views[1][role], 0.2) for role in (users, positives))
     assert loss_of(run, batch)["contrast"] == pytest.approx(expected, rel=1e-4)
 
@@ -103,9 +103,9 @@ def test_simgcl_adds_noise_after_each_layer_and_sums_them_all() -> None:
     views = []
     for _ in range(2):
         noises = [rng.integers(1 << 16, size=(USERS + ITEMS, 16), dtype=np.uint16) for _ in range(2)]
-        views.append(reference.simgcl_pass(adjacency, table, 0.9, noises)[rows.nodes().numpy()])
+        views.append(reference.simgcl_pass(adjacency, table, 0.9, noises)[rows.nodes.numpy()])
     users = list(range(len(rows.users)))
-    positives = sorted({rows.nodes().tolist().index(node) for node in batch.positives.tolist()})
+    positives = sorted({rows.nodes.tolist().index(node) for node in batch.positives.tolist()})
     expected = sum(reference.info_nce(views[0][role], views[1][role], 0.2) for role in (users, positives))
     assert loss_of(run, batch)["contrast"] == pytest.approx(expected, rel=1e-4)
 
@@ -134,7 +134,7 @@ def test_the_gradient_is_that_of_the_noisy_pass() -> None:
             layer = adjacency @ layer
             layer = layer + signed_noise(layer.detach(), 0.9, rng)
             total = total + layer
-        views.append(torch.nn.functional.normalize(total[rows.nodes()], dim=1))
+        views.append(torch.nn.functional.normalize(total[rows.nodes], dim=1))
     positives = torch.unique(rows.positions(batch).positives)
     loss = torch.zeros(())
     for role in (torch.arange(len(rows.users)), positives):

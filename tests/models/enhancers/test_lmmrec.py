@@ -54,8 +54,9 @@ def lmmrec(model: Trainer) -> LMMRec:
 
 def step_of(model: Trainer, batch: Batch) -> TrainingStep:
     rows = distinct_rows(batch)
-    propagated = model.base.propagate(model.graph.full, model.base.table, rows.nodes())
-    return TrainingStep(model.base, model.graph, batch, rows, model.graph.full, propagated, 9.0, model.noise_rng)
+    propagated = model.base.propagate(model.graph.full, model.base.table, rows.nodes)
+    whole, taught = model.graph.full, model.enhancer.beside_forward(rows, 9.0)
+    return TrainingStep(model.base, model.graph, batch, rows, whole, propagated, 9.0, model.noise_rng, beside=taught)
 
 
 def some_batch(model: Trainer) -> Batch:
@@ -113,6 +114,16 @@ def test_interaction_motivation_is_equation_6_averaged_over_layers(
     found = interaction_motivation(layers, torch.from_numpy(prototypes), 0.5).numpy()
     expected = [reference.interaction_motivation([first[m], second[m]], prototypes, 0.5) for m in range(3)]
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=20)
+@given(matrices(3, 4), matrices(3, 4), matrices(5, 4), st.sampled_from([0.5, 2.0]))
+def test_the_gradient_of_interaction_motivations_is_the_numerical_one(
+    first: np.ndarray, second: np.ndarray, prototypes: np.ndarray, temperature: float
+) -> None:
+    layers = torch.from_numpy(np.stack([first, second])).requires_grad_()
+    z = torch.from_numpy(prototypes).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x, y: interaction_motivation(x, y, temperature), (layers, z), atol=1e-4)
 
 
 @given(matrices(3, 2), matrices(6, 2))
@@ -361,7 +372,7 @@ def test_without_tm_the_tower_maps_detached_ids_and_texts_do_not_matter() -> Non
     step = step_of(model, some_batch(model))
     enhancer = lmmrec(model)
     assert step.rows is not None
-    h = enhancer._text(enhancer.tower, model.base.table, step.rows.nodes())
+    h = enhancer._text(enhancer.tower, model.base.table, step.rows.nodes)
     assert torch.autograd.grad(h.sum(), model.base.table, allow_unused=True) == (None,)
 
 
