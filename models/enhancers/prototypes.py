@@ -45,9 +45,10 @@ class _MeanMixture(torch.autograd.Function):
         (of_p,) = gradients
         layers, prototypes, shares, total, parts = ctx.saved_tensors
         of_logits = shares * (of_p @ parts.T)
-        of_logits.addcmul_(shares, of_logits.sum(dim=-1, keepdim=True), value=-1.0).div_(ctx.temperature)
-        of_prototypes = (total.T @ of_p).div_(len(layers)).addmm_(of_logits.flatten(0, 1).T, layers.flatten(0, 1))
-        return of_logits @ prototypes, of_prototypes, None
+        of_logits.addcmul_(shares, of_logits.sum(dim=-1, keepdim=True), value=-1.0)
+        of_prototypes = (total.T @ of_p).div_(len(layers))
+        of_prototypes.addmm_(of_logits.flatten(0, 1).T, layers.flatten(0, 1), alpha=1.0 / ctx.temperature)
+        return of_logits @ (prototypes / ctx.temperature), of_prototypes, None
 
 
 class Prototypes(nn.Module):
