@@ -109,11 +109,12 @@ def largest(chunk: Tensor, k: int, in_order: bool) -> tuple[Tensor, Tensor]:
         return values, columns_of
     folded = chunk[:, : groups * FOLD].view(len(chunk), FOLD, groups)  # group g: columns g, g + groups, …
     _, chosen = largest(folded.amax(dim=1), k, in_order=False)  # (rows, k)
-    candidates = folded.gather(2, chosen[:, None, :].expand(-1, FOLD, -1)).flatten(1)  # (rows, FOLD·k)
-    rest = chunk[:, groups * FOLD :]  # fewer than FOLD columns that belong to no group
-    values, place = torch.cat([candidates, rest], dim=1).topk(k, dim=1, sorted=in_order)
-    in_group = (place // k) * groups + chosen.gather(1, place % k)
-    return values, torch.where(place < FOLD * k, in_group, place - FOLD * k + groups * FOLD)
+    firsts = torch.arange(0, groups * FOLD, groups, device=chunk.device)  # (FOLD,): the columns of group 0
+    candidates = (chosen.unsqueeze(1) + firsts.unsqueeze(1)).flatten(1)  # (rows, FOLD·k) columns
+    rest = torch.arange(groups * FOLD, columns, device=chunk.device)  # fewer than FOLD, in no group
+    candidates = torch.cat([candidates, rest.expand(len(chunk), -1)], dim=1)
+    values, place = chunk.gather(1, candidates).topk(k, dim=1, sorted=in_order)
+    return values, candidates.gather(1, place)
 
 
 def _select_tied(chunk: Tensor, edge: Tensor, k: int) -> Tensor:
