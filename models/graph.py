@@ -19,7 +19,7 @@ from torch import Tensor
 from models.errors import LmmrecError
 
 _INT32_MAX = 2**31 - 1
-MAX_ROW_SHARE = 0.05
+MAX_ROW_SHARE = 0.1
 """Up to this share of the nodes, the deepest layer is computed for the wanted rows alone; cutting them out costs as well."""
 SPLIT_ENTRIES = 2**20
 """Stored entries from which users' and items' rows are multiplied apart: below, the second call costs more than it gains;

@@ -5,7 +5,7 @@ Here rows are compared; where they come from is `lmmrec`, and the bare formulas 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -101,10 +101,17 @@ def one_matrix_serves_both(config: LMMRecConfig) -> bool:
     )
 
 
-def contrast_and_icm(student: Views, target: Target, roles: Tensor, config: LMMRecConfig) -> tuple[Tensor, Tensor]:
+def contrast_and_icm(
+    student: Views, target: Callable[[], Target], roles: Tensor, config: LMMRecConfig
+) -> tuple[Tensor, Tensor]:
     """Of one side, eq. (7) summed over its `roles` (R, rows), 1 where a row has the role, and eq. (9); views comparable."""
-    assert isinstance(target, MatchTarget)  # `one_matrix_serves_both`
-    return contrast_and_correspondence(student.text, student.interaction, target, roles, config.contrast_temperature)
+
+    def matches() -> MatchTarget:
+        found = target()
+        assert isinstance(found, MatchTarget)  # `one_matrix_serves_both`
+        return found
+
+    return contrast_and_correspondence(student.text, student.interaction, matches, roles, config.contrast_temperature)
 
 
 def icm_weight_at(epochs_done: float, config: LMMRecConfig) -> float:

@@ -94,9 +94,10 @@ class LMMRec(Enhancer):
         user_role = student.text.new_ones(1, num_users)
         item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
         item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
-        sides = zip(student.sides(num_users), teacher(), (user_role, item_roles), strict=True)
-        mcs, icm = zip(*(contrast_and_icm(*side, self.config) for side in sides), strict=True)
-        return coordination(mcs), icm[0] + icm[1]
+        of_users, of_items = student.sides(num_users)  # the larger matrix first, while the teacher is still at work
+        item_mcs, item_icm = contrast_and_icm(of_items, lambda: teacher()[1], item_roles, self.config)
+        user_mcs, user_icm = contrast_and_icm(of_users, lambda: teacher()[0], user_role, self.config)
+        return coordination([user_mcs, item_mcs]), user_icm + item_icm
 
     def _coordination(self, step: TrainingStep) -> Tensor:
         """L'_MCS over the roles of the batch; with `perturbation`, its mean with that of perturbed views."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -27,12 +28,12 @@ class Beside:
     def start(self, work: Callable[[], T]) -> Callable[[], T]:
         """Starts `work`, until `join` on half of torch's threads; the function that is returned waits for its result.
 
-        Without a thread to spare the work is done when its result is asked for.
+        Without a thread to spare the work is done when its result is first asked for.
         """
         self.join()
         threads = torch.get_num_threads()
         if not self._on_cpu or threads == 1:
-            return work
+            return cache(work)
         if self._pool is None or threads != self._threads:
             self._threads = threads
             self._pool = ThreadPoolExecutor(1, "beside", torch.set_num_threads, (threads // 2,))

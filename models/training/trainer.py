@@ -61,6 +61,7 @@ class Trainer:
         groups = self.base.param_groups(self.l2)
         if extra:
             groups.append({"params": extra, "weight_decay": 2.0 * self.l2})
+        self._parameters: list[Tensor] = [parameter for group in groups for parameter in group["params"]]
         self.optimizer = torch.optim.Adam(groups, lr=training.learning_rate, fused=True)
         self.first_losses: dict[str, float] = {}
         """Each loss term in the step in which it first appeared; what `divergence` measures an explosion by."""
@@ -89,7 +90,8 @@ class Trainer:
     def run_step(self, batch: Batch, epochs_done: float) -> dict[str, Term]:
         """One optimiser step (docs/method.md); the L2 term is the optimiser's weight decay."""
         terms = self.terms(self.step(batch, epochs_done, None, self.noise_rng))
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:  # what `zero_grad` does, without its wrappers: a hundredth of a step
+            parameter.grad = None
         weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.enhancer.after_step(self.base)

@@ -77,9 +77,12 @@ def test_an_error_is_raised_where_the_result_is_asked_for() -> None:
 @pytest.mark.parametrize(("device", "threads"), [(CPU, 1), (torch.device("cuda"), 4)])
 def test_on_one_thread_or_a_gpu_the_caller_does_the_work_itself(device: torch.device, threads: int) -> None:
     torch.set_num_threads(threads)
-    result = Beside(device).start(threading.get_ident)
+    done = []
+    result = Beside(device).start(lambda: done.append(threading.get_ident()))
     assert torch.get_num_threads() == threads
-    assert result() == threading.get_ident()
+    assert done == []
+    assert result() is result()
+    assert done == [threading.get_ident()]
 
 
 def test_training_ends_in_the_same_bytes_twice_and_near_what_one_thread_gives() -> None:
