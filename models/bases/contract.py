@@ -183,10 +183,6 @@ class BaseModel(nn.Module, Scored):
         """The base's own loss terms; the indices of `batch` are rows of `final`, which an enhancer may have changed."""
         return {"bpr": Term(1.0, bpr(final, batch.users, batch.positives, batch.negatives))}
 
-    def param_groups(self, l2: float) -> list[dict[str, Any]]:
-        """Optimizer groups. Adam adds weight_decay·θ to the gradient, and 2·l2·θ is the gradient of l2·‖Θ‖²."""
-        return [{"params": [p for p in self.parameters() if p.requires_grad], "weight_decay": 2.0 * l2}]
-
     @torch.no_grad()
     def final_tensors(self, final: Tensor) -> dict[str, Tensor]:
         """All that `score` needs, from the propagated table (nodes, d) of the whole graph."""

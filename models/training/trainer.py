@@ -57,12 +57,9 @@ class Trainer:
         self.base.prepare(self.graph)
         self.enhancer.attach(Host(self.base, self.graph))
         self.l2 = self.base.l2 if self.enhancer.l2 is None else self.enhancer.l2
-        extra = [parameter for parameter in self.enhancer.parameters() if parameter.requires_grad]
-        groups = self.base.param_groups(self.l2)
-        if extra:
-            groups.append({"params": extra, "weight_decay": 2.0 * self.l2})
-        self._parameters: list[Tensor] = [parameter for group in groups for parameter in group["params"]]
-        self.optimizer = torch.optim.Adam(groups, lr=training.learning_rate, fused=True)
+        self._parameters = [parameter for _, parameter in self.named_parameters()]
+        decay = 2.0 * self.l2  # Adam adds weight_decay·θ to the gradient, and 2·l2·θ is the gradient of l2·‖Θ‖²
+        self.optimizer = torch.optim.Adam(self._parameters, training.learning_rate, weight_decay=decay, fused=True)
         self.first_losses: dict[str, float] = {}
         """Each loss term in the step in which it first appeared; what `divergence` measures an explosion by."""
 

@@ -465,7 +465,8 @@ def test_every_option_trains_to_the_same_bytes_twice(update: dict[str, Any]) -> 
 
 def test_the_l2_weight_of_the_enhancer_covers_the_base_too() -> None:
     groups = trainer(CONFIG.model_copy(update={"l2": 0.25})).optimizer.param_groups
-    assert [group["weight_decay"] for group in groups] == [0.5, 0.5]
+    assert [group["weight_decay"] for group in groups] == [0.5]
+    assert len(groups[0]["params"]) == 1 + 6  # the base's table; tower and prototypes
     assert trainer(CONFIG.model_copy(update={"l2": None})).l2 == BASE.l2
 
 
