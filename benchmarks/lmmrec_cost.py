@@ -1,6 +1,6 @@
 """What LMMRec costs on top of its base: seconds of a step and peak memory, both in paired rounds on one split.
 
-    python -m benchmarks.lmmrec_cost DATA_FOLDER [--rounds 5] [--steps 60] [--batch 512] [--text-dim 384] [--threads 2]
+    python -m benchmarks.lmmrec_cost DATA_FOLDER [--rounds 25] [--steps 60] [--batch 512] [--text-dim 384] [--threads 2]
 
 DATA_FOLDER holds `trn_mat.npz` and `val_mat.npz`. Texts are random numbers of the given width: the cost does not depend
 on what they say. All losses are on from the first step. Base and LMMRec have a process each and take turns.
@@ -22,7 +22,7 @@ MODULE = "benchmarks.peers.ours"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--text-dim", type=int, default=384)

@@ -39,21 +39,21 @@ class BatchRows:
     """(n_u,) int64 node rows, ascending."""
     items: Tensor
     """(n_i,) int64 node rows of positives and negatives together, ascending."""
+    positions: Batch
+    """The batch as positions in `nodes`."""
 
     @cached_property
     def nodes(self) -> Tensor:
         """(n_u + n_i,) int64: users, then items; the rows that were propagated."""
         return torch.cat([self.users, self.items])
 
-    def positions(self, batch: Batch) -> Batch:
-        """The batch as positions in `nodes`."""
-        of_items = [len(self.users) + torch.searchsorted(self.items, rows) for rows in batch[1:]]
-        return Batch(torch.searchsorted(self.users, batch.users), *of_items)
-
 
 def distinct_rows(batch: Batch) -> BatchRows:
     """The distinct users and the distinct items of a batch."""
-    return BatchRows(torch.unique(batch.users), torch.unique(torch.cat([batch.positives, batch.negatives])))
+    users, place_of_user = torch.unique(batch.users, return_inverse=True)
+    items, place_of_item = torch.unique(torch.cat([batch.positives, batch.negatives]), return_inverse=True)
+    positives, negatives = (place_of_item + len(users)).chunk(2)
+    return BatchRows(users, items, Batch(place_of_user, positives, negatives))
 
 
 @dataclass
@@ -83,7 +83,7 @@ class TrainingStep:
     @cached_property
     def positions(self) -> Batch:
         """The batch as rows of what was propagated."""
-        return self.batch if self.rows is None else self.rows.positions(self.batch)
+        return self.batch if self.rows is None else self.rows.positions
 
     @property
     def table(self) -> Tensor:

@@ -48,7 +48,7 @@ class WeightedGCL(BaseModel):
     def _contrast(self, step: TrainingStep) -> Tensor:
         """Distinct users and distinct positive items of the batch: InfoNCE between their two views."""
         rows = step.rows_read
-        positives = torch.unique(rows.positions(step.batch).positives)
+        positives = torch.unique(rows.positions.positives)
         views = [self._view(step) for _ in range(2)]
         temperature = self.config.contrast_temperature
         num_users = len(rows.users)

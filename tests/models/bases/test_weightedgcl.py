@@ -135,7 +135,7 @@ def test_the_gradient_is_that_of_the_noisy_pass() -> None:
             layer = layer + signed_noise(layer.detach(), 0.9, rng)
             total = total + layer
         views.append(torch.nn.functional.normalize(total[rows.nodes], dim=1))
-    positives = torch.unique(rows.positions(batch).positives)
+    positives = torch.unique(rows.positions.positives)
     loss = torch.zeros(())
     for role in (torch.arange(len(rows.users)), positives):
         logits = views[0][role] @ views[1][role].T / 0.2
