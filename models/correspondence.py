@@ -27,11 +27,8 @@ class MatchTarget(NamedTuple):
 def match_target(text: Tensor, interaction: Tensor, temperature: float) -> MatchTarget:
     """The teacher's, of (n, d) *unit* rows; `temperature` is at least `models.losses.MIN_TEMPERATURE`."""
     logits = (text / temperature) @ interaction.T  # V (n, n)
-    weight = logits.exp()
-    sums, share = row_and_column_sums(weight), 0.5 / len(weight)
-    of_rows, of_columns = share / sums
-    weight.mul_(of_rows.unsqueeze(1) + of_columns)
-    return MatchTarget(weight, torch.vdot(weight.flatten(), logits.flatten()) - share * sums.log().sum())
+    weight, log_sums = two_way_softmax(logits)
+    return MatchTarget(weight, torch.vdot(weight.flatten(), logits.flatten()) - log_sums)
 
 
 def correspondence(text: Tensor, interaction: Tensor, target: MatchTarget, temperature: float) -> Tensor:
@@ -49,12 +46,9 @@ class _TwoWayDivergence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, text: Tensor, interaction: Tensor, target: Tensor, information: Tensor) -> Tensor:
         student = text @ interaction.T  # U (n, n)
-        matched = torch.vdot(target.flatten(), student.flatten())
-        weight = student.exp_()
-        sums, share = row_and_column_sums(weight), 0.5 / len(weight)
-        of_rows, of_columns = share / sums
-        ctx.save_for_backward(text, interaction, weight.mul_(of_rows.unsqueeze(1) + of_columns).sub_(target))
-        return information - matched + share * sums.log().sum()
+        weight, log_sums = two_way_softmax(student)
+        ctx.save_for_backward(text, interaction, weight.sub_(target))
+        return information - torch.vdot(target.flatten(), student.flatten()) + log_sums
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
@@ -62,9 +56,12 @@ class _TwoWayDivergence(torch.autograd.Function):
         return of_student @ (gradients[0] * interaction), of_student.T @ (gradients[0] * text), None, None
 
 
-def row_and_column_sums(matrix: Tensor) -> Tensor:
-    """(n, n) -> (2, n)."""
-    return torch.stack([matrix.sum(dim=1), matrix.sum(dim=0)])
+def two_way_softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """½/n·(row softmax + column softmax) of (n, n) logits, and ½/n·(sum of log row sums + of log column sums) of their exp."""
+    weight, share = logits.exp(), 0.5 / len(logits)
+    sums = torch.stack([weight.sum(dim=1), weight.sum(dim=0)])  # (2, n)
+    of_rows, of_columns = share / sums
+    return weight.mul_(of_rows.unsqueeze(1) + of_columns), share * sums.log().sum()
 
 
 def softened_correspondence(

@@ -73,7 +73,7 @@ Taught = tuple[Target, Target]
 """What it says of the users and of the items of a batch."""
 
 
-def taught(teacher: Views, config: LMMRecConfig) -> Target:
+def target_of(teacher: Views, config: LMMRecConfig) -> Target:
     """What L_ICM of one role needs of the teacher's comparable views: they themselves, where no target is made of them."""
     if config.similarity == "cosine" and config.teacher_share == 1.0:
         return match_target(teacher.text, teacher.interaction, config.correspondence_temperature)

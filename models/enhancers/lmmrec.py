@@ -25,7 +25,7 @@ from models.enhancers.alignment import (
     motivation_contrast,
     one_matrix_serves_both,
     perturbed,
-    taught,
+    target_of,
 )
 from models.enhancers.config import LMMRecConfig
 from models.enhancers.contract import Enhancer, Host
@@ -86,7 +86,7 @@ class LMMRec(Enhancer):
         return terms
 
     def _coordination_and_correspondence(
-        self, step: TrainingStep, teacher: Callable[[], Taught]
+        self, step: TrainingStep, taught: Callable[[], Taught]
     ) -> tuple[Tensor, Tensor]:
         """L'_MCS and L_ICM at once, a matrix for each side."""
         rows, (_, student), items = step.rows_read, self._views(step), step.positions[1:]
@@ -95,8 +95,8 @@ class LMMRec(Enhancer):
         item_roles = student.text.new_zeros(2, len(rows.items))  # active, passive
         item_roles.scatter_(1, torch.stack(items) - num_users, 1.0)
         of_users, of_items = student.sides(num_users)  # the larger matrix first, while the teacher is still at work
-        item_mcs, item_icm = contrast_and_icm(of_items, lambda: teacher()[1], item_roles, self.config)
-        user_mcs, user_icm = contrast_and_icm(of_users, lambda: teacher()[0], user_role, self.config)
+        item_mcs, item_icm = contrast_and_icm(of_items, lambda: taught()[1], item_roles, self.config)
+        user_mcs, user_icm = contrast_and_icm(of_users, lambda: taught()[0], user_role, self.config)
         return coordination([user_mcs, item_mcs]), user_icm + item_icm
 
     def _coordination(self, step: TrainingStep) -> Tensor:
@@ -119,10 +119,10 @@ class LMMRec(Enhancer):
             losses += [motivation_contrast(view.of(role), config, side, positions) for view in views]
         return coordination(losses) / len(views)
 
-    def _correspondence(self, step: TrainingStep, teacher: Callable[[], Taught]) -> Tensor:
+    def _correspondence(self, step: TrainingStep, taught: Callable[[], Taught]) -> Tensor:
         """L_ICM over the roles users and items."""
         _, student = self._views(step)
-        sides = zip(student.sides(len(step.rows_read.users)), teacher(), strict=True)
+        sides = zip(student.sides(len(step.rows_read.users)), taught(), strict=True)
         users, items = (interaction_correspondence(*side, self.config) for side in sides)
         return users + items
 
@@ -135,7 +135,7 @@ class LMMRec(Enhancer):
             interaction = self._interaction(propagated.layers, len(rows.users), teacher.prototypes)  # p'
         views = comparable(Views(interaction, self._text(teacher.tower, teacher.table, rows.nodes)), self.config)
         users, items = views.sides(len(rows.users))
-        return taught(users, self.config), taught(items, self.config)
+        return target_of(users, self.config), target_of(items, self.config)
 
     def _views(self, step: TrainingStep) -> tuple[Views, Views]:
         """Eq. (3), (5), (6) on the distinct rows of the batch, as they are and comparable; computed once a step."""

@@ -89,8 +89,7 @@ def _modules(trainer: Trainer) -> dict[str, nn.Module]:
 
 def _optimized_names(trainer: Trainer) -> list[str]:
     """Names of the parameters in the optimizer's own order."""
-    names = {id(parameter): name for name, parameter in trainer.named_parameters()}
-    return [names[id(parameter)] for group in trainer.optimizer.param_groups for parameter in group["params"]]
+    return [name for name, _ in trainer.named_parameters()]
 
 
 def _generators(trainer: Trainer) -> dict[str, np.random.Generator | torch.Generator]:
